@@ -16,7 +16,9 @@ def get_logger(name: str) -> Any:
     return structlog.get_logger(logger=name)
 
 
-def configure_logging(*, level: str = "info", json_lines: bool | None = None, stream: TextIO | None = None) -> None:
+def configure_logging(
+    *, level: str = "info", json_lines: bool | None = None, stream: TextIO | None = None
+) -> None:
     """Set up structlog once, at the start of a process.
 
     `level` is a name of the standard library (`debug`, `info`, `warning`, `error`); an unknown one raises

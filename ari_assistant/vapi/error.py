@@ -12,9 +12,7 @@ from ari_assistant.vapi.base import JsonObject
 
 __all__ = ["INVALID_KEY", "error_body", "validation_messages"]
 
-INVALID_KEY = (
-    "Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice versa."
-)
+INVALID_KEY = "Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice versa."
 
 
 def error_body(status: int, message: str | Sequence[str]) -> JsonObject:
@@ -41,9 +39,7 @@ _MUST_BE = {
 
 def _path(location: Sequence[int | str]) -> str:
     """`("hooks", 0, "do")` → `hooks.0.do`; the names of a union's branches are left out."""
-    parts = [
-        str(part) for part in location if isinstance(part, int) or not (part[:1].isupper() or "[" in part)
-    ]
+    parts = [str(part) for part in location if isinstance(part, int) or not (part[:1].isupper() or "[" in part)]
     return ".".join(parts)
 
 

@@ -26,7 +26,7 @@ def merge_overrides(assistant: JsonObject, overrides: JsonObject | None) -> Json
         if isinstance(value, dict) and isinstance(current, dict):
             same_provider = value.get("provider", current.get("provider")) == current.get("provider")
             if key == "variableValues" or (key in _NAMED_KEYS_ONLY and same_provider):
-                value = current | value  # noqa: PLW2901
+                value = current | value
         result[key] = value
     appended = (overrides or {}).get("tools:append")
     if appended:

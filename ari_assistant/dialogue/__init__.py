@@ -1,0 +1,1 @@
+"""What is said: history (what was heard), templates, prompts, clauses, and the built-in dialogue."""

@@ -1,0 +1,50 @@
+"""The messages that a model is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ari_assistant.dialogue.history import History
+from ari_assistant.providers.model import ChatMessage
+from ari_assistant.vapi.assistant import Model
+
+__all__ = ["chat_messages", "system_messages"]
+
+Render = Callable[[str], str]
+
+
+def system_messages(model: Model | None, render: Render) -> list[ChatMessage]:
+    """The assistant's own messages with their templates filled: `model.messages`, or the older `systemPrompt`."""
+    if model is None:
+        return []
+    result = []
+    if model.system_prompt:
+        result.append(ChatMessage("system", render(model.system_prompt)))
+    for message in model.messages or ():
+        role = "system" if message.role in ("system", "developer") else message.role
+        if role in ("system", "user", "assistant") and message.content:
+            result.append(ChatMessage(role, render(message.content)))  # type: ignore[arg-type]
+    return result
+
+
+def chat_messages(system: list[ChatMessage], history: History, caller: str | None = None) -> list[ChatMessage]:
+    """`system`, then the conversation as it was heard, then what the caller has just said.
+
+    What was said in several pieces is one message: models are trained on alternating roles.
+    """
+    result = list(system)
+    for entry in history.entries:
+        if entry.role == "system":
+            continue
+        role = "assistant" if entry.role == "bot" else "user"
+        _append(result, ChatMessage(role, entry.text))
+    if caller is not None:
+        _append(result, ChatMessage("user", caller))
+    return result
+
+
+def _append(messages: list[ChatMessage], message: ChatMessage) -> None:
+    if messages and messages[-1].role == message.role and message.role != "system":
+        messages[-1] = ChatMessage(message.role, f"{messages[-1].content} {message.content}")
+    else:
+        messages.append(message)

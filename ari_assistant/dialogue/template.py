@@ -1,0 +1,100 @@
+"""Liquid templates (contract §9): variables are data, a missing one renders as nothing and is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import liquid
+from liquid.exceptions import LiquidError
+
+from ari_assistant.vapi.base import JsonObject
+
+__all__ = ["RESERVED", "Rendered", "builtin_variables", "render"]
+
+RESERVED = frozenset(
+    {"customer", "call", "phoneNumber", "transport", "assistant", "now", "messages", "transcript"}
+)
+"""Names of built-in objects that a SIP header must not shadow (§9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A template's text, and what was wrong with it."""
+
+    text: str
+    missing: tuple[str, ...] = ()
+    """Variables that have no value."""
+    fault: str | None = None
+    """Why the template could not be read; `text` is then the template with its tags taken out."""
+
+
+_asked_in_vain: ContextVar[list[str] | None] = ContextVar("asked_in_vain", default=None)
+
+
+class _Missing(liquid.Undefined):
+    """A variable without a value: renders as nothing, and is noted when its text was wanted."""
+
+    def __str__(self) -> str:
+        names = _asked_in_vain.get()
+        if names is not None and self.name not in names:
+            names.append(self.name)
+        return ""
+
+
+class _Environment(liquid.Environment):
+    # A template from an API user cannot hold the event loop.
+    loop_iteration_limit = 10_000
+    output_stream_limit = 1_000_000
+
+
+_ENVIRONMENT = _Environment(undefined=_Missing)
+
+
+def _without_tags(template: str) -> str:
+    parts = template.replace("{%", "{{").replace("%}", "}}").split("{{")
+    return " ".join((parts[0] + "".join(part.partition("}}")[2] for part in parts[1:])).split())
+
+
+def render(template: str, variables: Mapping[str, Any]) -> Rendered:
+    """Render `template`. Never raises: a broken template gives its plain text and a `fault`.
+
+    Values are inserted as they are and never read as templates themselves.
+    """
+    if "{{" not in template and "{%" not in template:
+        return Rendered(template)
+    # A header's hyphen may be written as an underscore: `{{our_call_id}}` for `X-Our-Call-ID` (§8.2).
+    scope = {key.replace("-", "_"): value for key, value in variables.items() if "-" in key} | dict(variables)
+    missing: list[str] = []
+    token = _asked_in_vain.set(missing)
+    try:
+        text = _ENVIRONMENT.from_string(template).render(scope)
+    except LiquidError as fault:
+        return Rendered(_without_tags(template), tuple(missing), str(fault).splitlines()[0])
+    finally:
+        _asked_in_vain.reset(token)
+    return Rendered(text, tuple(missing))
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.hour % 12 or 12}:{moment:%M %p}"
+
+
+def builtin_variables(now: datetime, **objects: JsonObject | None) -> JsonObject:
+    """`now`, `date`, `time`, `year`, … in UTC, with the texts that Vapi produces (§9), and the objects given
+    (`customer`, `call`, `phoneNumber`, `transport`, `assistant`)."""
+    utc = now.astimezone(UTC)
+    day = f"{utc:%B} {utc.day}, {utc.year}"
+    return {
+        "now": f"{day[:3] if utc.month != 5 else 'May'} {utc.day}, {utc.year}, {_clock(utc)} UTC",
+        "currentDateTime": f"{utc:%A}, {day} at {_clock(utc)} UTC",
+        "date": f"{utc:%b} {utc.day}, {utc.year} UTC",
+        "time": f"{_clock(utc)} UTC",
+        "year": str(utc.year),
+        "month": f"{utc:%B}",
+        "day": str(utc.day),
+        **{key: value for key, value in objects.items() if value is not None},
+    }

