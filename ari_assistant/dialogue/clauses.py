@@ -41,17 +41,17 @@ class Clauses:
         self._text += text
         done: list[str] = []
         while (flush := _FLUSH.search(self._text)) is not None:
-            head, self._text = self._text[: flush.start()], self._text[flush.end() :]
-            done += [*self._cut(head, final=True)]
-        pieces = self._cut(self._text, final=False)
-        return done + pieces
+            done += self._cut(self._text[: flush.start()], final=True)[0]
+            self._text = self._text[flush.end() :]
+        clauses, self._text = self._cut(self._text, final=False)
+        return done + clauses
 
     def finish(self) -> list[str]:
         """The stream has ended: what is left."""
         text, self._text = self._text, ""
-        return self._cut(text, final=True)
+        return self._cut(text, final=True)[0]
 
-    def _cut(self, text: str, *, final: bool) -> list[str]:
+    def _cut(self, text: str, *, final: bool) -> tuple[list[str], str]:
         done: list[str] = []
         start = 0
         for match in _BOUNDARY.finditer(text):
@@ -78,8 +78,7 @@ class Clauses:
         if final:
             self._add(rest, done)
             rest = ""
-        self._text = rest
-        return done
+        return done, rest
 
     def _add(self, piece: str, done: list[str]) -> None:
         clean = speakable(piece)

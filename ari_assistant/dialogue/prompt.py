@@ -23,7 +23,7 @@ def system_messages(model: Model | None, render: Render) -> list[ChatMessage]:
     for message in model.messages or ():
         role = "system" if message.role in ("system", "developer") else message.role
         if role in ("system", "user", "assistant") and message.content:
-            result.append(ChatMessage(role, render(message.content)))  # type: ignore[arg-type]
+            result.append(ChatMessage(role, render(message.content)))
     return result
 
 
@@ -36,8 +36,7 @@ def chat_messages(system: list[ChatMessage], history: History, caller: str | Non
     for entry in history.entries:
         if entry.role == "system":
             continue
-        role = "assistant" if entry.role == "bot" else "user"
-        _append(result, ChatMessage(role, entry.text))
+        _append(result, ChatMessage("assistant" if entry.role == "bot" else "user", entry.text))
     if caller is not None:
         _append(result, ChatMessage("user", caller))
     return result

@@ -1,0 +1,159 @@
+"""What the caller's INVITE says: the dialled URI, who calls, and the X- headers (contract §8)."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ari_assistant.ari.errors import AriRequestError
+from ari_assistant.ari.events import ChannelSnapshot
+from ari_assistant.ari.resources import Channel
+from ari_assistant.dialogue.template import RESERVED
+from ari_assistant.media.g711 import LAWS, ULAW, Law
+from ari_assistant.telemetry import get_logger
+from ari_assistant.vapi.base import JsonObject
+
+__all__ = ["Invite", "header_variables", "read_invite"]
+
+log = get_logger("calls.invite")
+
+_FROM = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<"]*?))\s*<(?P<uri>[^>]*)>')
+_HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
+_PREFIX_LETTERS = string.ascii_lowercase + string.digits + "_-."
+_MAX_HEADERS = 100
+_MAX_LIST_REQUESTS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """One INVITE, as far as we read it."""
+
+    request_uri: str
+    call_id: str
+    """The SIP Call-ID."""
+    from_uri: str
+    from_name: str
+    to: str
+    headers: tuple[tuple[str, str], ...] = ()
+    """The X- headers in the order they came, names as they were spelled; a repeated one appears again."""
+    law: Law = ULAW
+    """The G.711 law to speak with this caller: their own where they offer one."""
+    unreadable: tuple[str, ...] = field(default=())
+    """Headers that are there but whose value cannot be carried: not UTF-8, or longer than Asterisk's buffer."""
+
+    @property
+    def caller_number(self) -> str:
+        """The user part of From."""
+        return self.from_uri.partition(":")[2].partition("@")[0].partition(";")[0]
+
+    @property
+    def customer(self) -> JsonObject:
+        """`customer` of an inbound SIP call (§4.2)."""
+        customer: JsonObject = {"number": self.caller_number, "sipUri": self.from_uri}
+        if self.from_name:
+            customer["name"] = self.from_name
+        return customer
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """See `header_variables`."""
+        return header_variables(self.headers, call_id=self.call_id)
+
+
+def header_variables(headers: Iterable[tuple[str, str]], *, call_id: str) -> dict[str, str]:
+    """X- headers → template variables (§8.2): the prefix goes, the name is lower-cased, hyphens stay, a repeated
+    header's last value wins, and names of built-in objects are left alone. `cid` is the SIP Call-ID."""
+    variables = {}
+    for name, value in headers:
+        key = name.lower().removeprefix("x-")
+        if key and name.lower().startswith("x-") and key.lower() not in {word.lower() for word in RESERVED}:
+            variables[key] = value.strip()
+    variables["cid"] = call_id
+    return variables
+
+
+async def read_invite(channel: Channel, snapshot: ChannelSnapshot) -> Invite:
+    """Read the INVITE of a PJSIP channel through ARI, in two round trips.
+
+    A header that cannot be read is named in `unreadable` and in the log; the call goes on. Raises AriError
+    when the channel is gone.
+    """
+    names, list_complete = await _header_names(channel)
+    reads: list[tuple[str, str]] = []
+    seen: dict[str, int] = {}
+    for name in names[:_MAX_HEADERS]:
+        seen[name.lower()] = seen.get(name.lower(), 0) + 1
+        reads.append((name, f"PJSIP_HEADER(read,{name},{seen[name.lower()]})"))
+    values = await channel.getChannelVars(
+        [
+            *(expression for _, expression in reads),
+            "CHANNEL(pjsip,request_uri)",
+            "CHANNEL(audionativeformat)",
+            "PJSIP_HEADER(read,From)",
+            "PJSIP_HEADER(read,To)",
+            "PJSIP_HEADER(read,Call-ID)",
+        ]
+    )
+    headers = tuple((name, values[expression]) for name, expression in reads if expression in values)
+    unreadable = tuple(name for name, expression in reads if expression not in values)
+    if unreadable or not list_complete or len(names) > _MAX_HEADERS:
+        log.warning(
+            "headers_unreadable",
+            headers=list(unreadable),
+            list_complete=list_complete,
+            hint="a value must be UTF-8 and shorter than 4,000 bytes; at most 100 X- headers are read",
+        )
+    from_name, from_uri = _name_and_uri(values.get("PJSIP_HEADER(read,From)", ""))
+    return Invite(
+        request_uri=values.get("CHANNEL(pjsip,request_uri)", f"sip:{snapshot.exten}@localhost"),
+        call_id=values.get("PJSIP_HEADER(read,Call-ID)", snapshot.protocol_id),
+        from_uri=from_uri or f"sip:{snapshot.caller_number}@invalid",
+        from_name=from_name,
+        to=values.get("PJSIP_HEADER(read,To)", ""),
+        headers=headers,
+        law=_law(values.get("CHANNEL(audionativeformat)", "")),
+        unreadable=unreadable,
+    )
+
+
+async def _header_names(channel: Channel) -> tuple[list[str], bool]:
+    """The names of all X- headers, and whether the list is complete.
+
+    A header longer than Asterisk's buffer makes the whole list fail. Then the list is asked for in parts,
+    by ever longer prefixes, so that only the long header itself is missed.
+    """
+    requests = 0
+    complete = True
+
+    async def names(prefix: str) -> list[str]:
+        nonlocal requests, complete
+        requests += 1
+        try:
+            listed = await channel.getChannelVar(f"PJSIP_HEADERS({prefix})")
+        except AriRequestError as fault:
+            if fault.status == 404 or requests > _MAX_LIST_REQUESTS or len(prefix) > 8:
+                complete = False
+                return []
+            parts = [await names(prefix + letter) for letter in _PREFIX_LETTERS]
+            return [name for part in parts for name in part]
+        return [name for name in listed.split(",") if _HEADER_NAME.fullmatch(name)]
+
+    return await names("X-"), complete
+
+
+def _name_and_uri(text: str) -> tuple[str, str]:
+    match = _FROM.match(text)
+    if match is None:
+        return "", text.partition(";")[0].strip()
+    name = match["quoted"] if match["quoted"] is not None else match["name"] or ""
+    return re.sub(r"\\(.)", r"\1", name).strip(), match["uri"].strip()
+
+
+def _law(native_formats: str) -> Law:
+    """`(ulaw|alaw|g722)` → the first G.711 law in it. Without one Asterisk transcodes to µ-law."""
+    for name in native_formats.strip("()").split("|"):
+        if name in LAWS:
+            return LAWS[name]
+    return ULAW
