@@ -12,8 +12,8 @@ __all__ = ["configure_logging", "get_logger"]
 
 
 def get_logger(name: str) -> Any:
-    """A structlog logger whose lines carry `logger=name`. Bind a call's id with `.bind(call_id=...)`."""
-    return structlog.get_logger(logger=name)
+    """A structlog logger whose lines carry `part=name`. Bind a call's id with `.bind(call_id=...)`."""
+    return structlog.get_logger(part=name)
 
 
 def configure_logging(

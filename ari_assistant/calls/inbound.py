@@ -371,7 +371,8 @@ class InboundCall:
             transport=record.transport,
             assistant={"id": record.assistant_id, "name": (record.assistant or {}).get("name")},
         )
-        return builtin | record.overrides["variableValues"]
+        given: JsonObject = record.overrides["variableValues"]
+        return builtin | given
 
     def _fill(self, template: str, extra: Mapping[str, str]) -> str:
         rendered = render(template, {**self._variables, **extra})

@@ -269,7 +269,7 @@ class Session:
         if self._group is None:
             reply.close()
             return
-        if self._reply is not None:
+        if self._reply is not None and self._reply is not asyncio.current_task():
             self._reply.cancel()
         self._reply = self._group.create_task(self._guarded(reply), name=name)
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ari_assistant.vapi.base import JsonObject
 
-__all__ = ["INVALID_KEY", "error_body", "validation_messages"]
+__all__ = ["INVALID_KEY", "error_body", "fault_message", "validation_messages"]
 
 INVALID_KEY = "Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice versa."
 
@@ -43,7 +43,8 @@ def _path(location: Sequence[int | str]) -> str:
     return ".".join(parts)
 
 
-def _sentence(fault: Any) -> str:
+def fault_message(fault: Any) -> str:
+    """One of pydantic's faults (`ValidationError.errors()`) in the contract's words."""
     location: tuple[int | str, ...] = fault["loc"]
     kind: str = fault["type"]
     context: JsonObject = fault.get("ctx", {})
@@ -74,4 +75,4 @@ def _sentence(fault: Any) -> str:
 
 def validation_messages(fault: ValidationError) -> list[str]:
     """One sentence a fault, for example `property foo should not exist` or `name must be a string`."""
-    return list(dict.fromkeys(_sentence(item) for item in fault.errors(include_url=False)))
+    return list(dict.fromkeys(fault_message(item) for item in fault.errors(include_url=False)))

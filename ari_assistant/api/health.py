@@ -1,0 +1,20 @@
+"""`GET /health`: 200 once a call would be answered, 503 before and while it would not."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_assistant.api.context import CONTEXT
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/health")
+async def health(request: web.Request) -> web.Response:
+    """Which parts are ready."""
+    parts = request.app[CONTEXT].health()
+    ready = all(parts.values())
+    body = {"status": "ok" if ready else "starting", "parts": parts}
+    return web.json_response(body, status=200 if ready else 503)

@@ -1,0 +1,1 @@
+"""Our own Asterisk: getting one, configuring it, keeping it running."""

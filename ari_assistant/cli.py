@@ -1,0 +1,229 @@
+"""The command `ari-assistant`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from ari_assistant import __version__
+from ari_assistant.ari.errors import AriError
+from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
+from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault
+from ari_assistant.config.assistants_file import AssistantsFileFault
+from ari_assistant.config.settings import Settings, SettingsFault, load_settings
+from ari_assistant.telemetry import configure_logging, get_logger
+
+__all__ = ["main"]
+
+log = get_logger("cli")
+
+
+class _StartProgress:
+    """Bars in a terminal, a line a step otherwise."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._told: set[str] = set()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if not self._console.is_terminal:
+            if what not in self._told:
+                self._told.add(what)
+                log.info("progress", step=what)
+            return
+        if self._bars is None:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+            self._bars = Progress(*columns, console=self._console, transient=True)
+            self._bars.start()
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total or None)
+        self._bars.update(self._tasks[what], completed=done, total=total or None)
+
+    def close(self) -> None:
+        """Take the bars away."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+            self._tasks.clear()
+
+
+def _settings() -> Settings:
+    try:
+        settings = load_settings()
+    except SettingsFault as fault:
+        raise click.ClickException(str(fault)) from None
+    configure_logging(level=settings.log_level, json_lines=settings.log_json)
+    return settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """A self-hosted voice assistant for Asterisk, with Vapi's API."""
+
+
+@main.command()
+def run() -> None:
+    """Start the assistant, with an Asterisk of its own unless ARI_ASSISTANT_ASTERISK names one.
+
+    Stays in the foreground until Ctrl-C or SIGTERM. Prints a line that starts with "Dial sip:" once a call
+    would be answered.
+    """
+    from ari_assistant.server import Server, StartFault
+
+    settings = _settings()
+    progress = _StartProgress()
+
+    def announce(line: str) -> None:
+        progress.close()
+        click.echo(line)
+        sys.stdout.flush()
+
+    async def serve() -> None:
+        await Server(settings, progress=progress, announce=announce).run()
+
+    try:
+        asyncio.run(serve())
+    except (StartFault, AsteriskFault) as fault:
+        progress.close()
+        raise click.ClickException(f"{fault}\n  What to do: {fault.cure}.") from None
+    except (AssistantsFileFault, AriError) as fault:
+        progress.close()
+        raise click.ClickException(str(fault)) from None
+    finally:
+        progress.close()
+
+
+@main.command()
+@click.argument("uri")
+@click.option("--header", "-H", "headers", multiple=True, help="A header of the INVITE: 'X-First_Name: John'.")
+@click.option("--play", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A WAV file (16 bit, mono) to say; may be repeated.")  # fmt: skip
+@click.option("--say", multiple=True, help="A text to say; may be repeated.")
+@click.option("--seconds", default=60.0, show_default=True, help="Hang up after so long.")
+@click.option("--record", default="call.wav", show_default=True, type=click.Path(path_type=Path),
+              help="Where the stereo recording goes.")  # fmt: skip
+@click.option("--from", "caller", help="The From header: '\"John\" <sip:john@example.org>'.")
+@click.option("--codec", help="Offer only this codec: PCMU, PCMA or G722.")
+@click.option("--tcp", is_flag=True, help="SIP over TCP.")
+def call(
+    uri: str,
+    headers: tuple[str, ...],
+    play: tuple[Path, ...],
+    say: tuple[str, ...],
+    seconds: float,
+    record: Path,
+    caller: str | None,
+    codec: str | None,
+    tcp: bool,
+) -> None:
+    """Call URI from the terminal, print both sides live, keep the recording.
+
+    Without --play and --say in a terminal, what you type is spoken, a line at a time.
+    """
+    from ari_assistant.phone.command import CallPlan
+    from ari_assistant.phone.command import call as hold
+    from ari_assistant.phone.line import CallFailed
+    from ari_assistant.providers.errors import ProviderError
+
+    configure_logging(level="warning")
+    for header in headers:
+        if ":" not in header:
+            raise click.BadParameter(f"{header!r} has no colon: write 'Name: value'", param_hint="--header")
+    if find_spec("pjsua2") is None:
+        raise click.ClickException("pjsua2 is not installed\n  What to do: pip install 'ari-assistant[phone]'.")
+    console = Console(highlight=False)
+    styles = {"you": "cyan", "assistant": "green", "": "dim"}
+
+    def show(who: str, text: str) -> None:
+        console.print(f"{who + ': ' if who else ''}{text}", style=styles[who], markup=False)
+
+    plan = CallPlan(
+        uri=uri,
+        headers=headers,
+        play=play,
+        say=say,
+        seconds=seconds,
+        record=record,
+        caller=caller,
+        codec=codec,
+        tcp=tcp,
+        interactive=not play and not say and sys.stdin.isatty(),
+    )
+    try:
+        sys.exit(asyncio.run(hold(plan, show)))
+    except (CallFailed, ProviderError) as fault:
+        raise click.ClickException(str(fault)) from None
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@main.command()
+def doctor() -> None:
+    """Check what a call needs: packages, models, Asterisk, ports, ARI, disk, memory, configuration."""
+    from ari_assistant.doctor import examine
+
+    settings = _settings()
+    console = Console(highlight=False)
+    findings = asyncio.run(examine(settings))
+    for finding in findings:
+        mark = (
+            "[green]ok[/]  " if finding.cure is None else ("[red]no[/]  " if finding.fatal else "[yellow]hm[/]  ")
+        )
+        console.print(f"{mark}{finding.what}: ", end="")
+        console.print(finding.text, markup=False)
+        if finding.cure is not None:
+            console.print(f"      cure: {finding.cure}", markup=False)
+    if any(finding.cure is not None and finding.fatal for finding in findings):
+        sys.exit(1)
+
+
+@main.command("render-asterisk")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--modules", default="/usr/lib/asterisk/modules", show_default=True,
+              type=click.Path(path_type=Path), help="astmoddir where that Asterisk runs.")  # fmt: skip
+@click.option("--data", default="/usr/share/asterisk", show_default=True,
+              type=click.Path(path_type=Path), help="astdatadir where that Asterisk runs.")  # fmt: skip
+def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
+    """Fill in asterisk-conf/ for an Asterisk that runs elsewhere (the compose stack's), below DIRECTORY.
+
+    The ARI password is ARI_ASSISTANT_ARI_PASSWORD, or a new one, kept in DIRECTORY/ari-password.
+    """
+    from ari_assistant.config.hosts import primary_address
+
+    settings = _settings()
+    path = directory / "ari-password"
+    directory.mkdir(parents=True, exist_ok=True)
+    if settings.ari_password is not None:
+        password = settings.ari_password.get_secret_value()
+    elif path.is_file():
+        password = path.read_text().strip()
+    else:
+        password = new_password()
+    path.touch(mode=0o600)
+    path.write_text(password + "\n")
+    binary = AsteriskBinary(("asterisk",), "", modules, data)
+    first, last = settings.rtp_range
+    everywhere = settings.sip_host in ("0.0.0.0", "::")  # noqa: S104 - compared
+    options = InstanceOptions(
+        sip_host=settings.sip_host,
+        sip_port=settings.sip_port,
+        rtp_first=first,
+        rtp_last=last,
+        ari_port=settings.ari_port or 8088,
+        ari_username=settings.ari_username,
+        ari_password=password,
+        app=settings.ari_app,
+        media_address=primary_address() if everywhere else settings.sip_host,
+        external_address=settings.external_address,
+        local_networks=tuple(settings.local_networks),
+    )
+    click.echo(str(render_instance(directory, binary, options)))

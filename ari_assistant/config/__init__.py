@@ -1,0 +1,1 @@
+"""What the operator sets: settings, the assistants file, the names of this machine."""

@@ -1,0 +1,204 @@
+"""Settings: environment variables `ARI_ASSISTANT_…`, or the same names in lower case without the prefix in a
+`.env` file in the working directory or in a YAML settings file (`ARI_ASSISTANT_SETTINGS_FILE`).
+
+The environment wins over `.env`, which wins over the settings file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+__all__ = ["PREFIX", "Settings", "SettingsFault", "load_settings"]
+
+PREFIX = "ARI_ASSISTANT_"
+
+
+class SettingsFault(Exception):
+    """A setting is wrong; the text names it, where it stands, and what would be right."""
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    api_host: str = "127.0.0.1"
+    """Where the REST API listens."""
+    api_port: int = Field(default=8080, ge=1, le=65535)
+    api_key: SecretStr | None = None
+    """The private key of the API; generated and kept in the data directory when unset."""
+    public_url: str | None = None
+    """The API's URL as others see it, for links to recordings; `http://api_host:api_port` by default."""
+    sip_host: str = "0.0.0.0"  # noqa: S104 - callers come from anywhere, that is the purpose
+    """The address that SIP and RTP are bound to."""
+    sip_port: int = Field(default=5060, ge=1, le=65535)
+    sip_domains: list[str] = Field(default_factory=list)
+    """Further names of this machine that callers dial, separated by commas."""
+    rtp_ports: str = "20000-20999"
+    """First and last UDP port of RTP; four a call."""
+    external_address: str | None = None
+    """The address that callers beyond a NAT see."""
+    local_networks: list[str] = Field(default_factory=list)
+    """Networks that reach this machine without NAT, in CIDR form, separated by commas."""
+    data_dir: Path = Path("data")
+    assistants_file: Path | None = None
+    """Assistants and numbers in YAML or JSON; the example that ships when unset."""
+    asterisk: str = "auto"
+    """`auto`, `private`, the path of an asterisk binary, or the ARI URL of a running one."""
+    ari_port: int = Field(default=0, ge=0, le=65535)
+    """Loopback port of our Asterisk's HTTP server; 0 takes a free one."""
+    ari_username: str = "ari-assistant"
+    ari_password: SecretStr | None = None
+    """Only for a running Asterisk; ours gets a new one at every start."""
+    ari_app: str = Field(default="ari-assistant", pattern=r"^[A-Za-z0-9_-]+$")
+    media_host: str = "127.0.0.1"
+    """Where our end of ExternalMedia is bound; Asterisk must reach it."""
+    database_url: str | None = None
+    """SQLAlchemy URL; a SQLite file in the data directory when unset."""
+    chat_url: str | None = None
+    """Base URL of an OpenAI-compatible chat endpoint, for assistants that name no endpoint of their own."""
+    chat_api_key: SecretStr | None = None
+    chat_model: str | None = None
+    server_url: str | None = None
+    """Where server messages go when neither assistant nor number names a server."""
+    server_secret: SecretStr | None = None
+    assistant_request_seconds: float = Field(default=7.5, gt=0, le=60)
+    vad: Literal["silero", "webrtc"] = "silero"
+    endpointing_seconds: float = Field(default=0.6, ge=0.2, le=5)
+    """Silence that ends the caller's turn."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_json: bool | None = None
+    """JSON lines; by default when standard error is no terminal."""
+    settings_file: Path | None = None
+
+    @field_validator("sip_domains", "local_networks", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("rtp_ports")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        match = re.fullmatch(r"(\d{1,5})\s*-\s*(\d{1,5})", value)
+        if match is None or not 1024 <= int(match[1]) < int(match[2]) <= 65535:
+            raise ValueError("write FIRST-LAST, for example 20000-20999, between 1024 and 65535")
+        return f"{match[1]}-{match[2]}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Initial values (files are among them) below the environment."""
+        return (_Environment(settings_cls), init_settings)
+
+    @property
+    def rtp_range(self) -> tuple[int, int]:
+        """First and last RTP port."""
+        first, last = self.rtp_ports.split("-")
+        return int(first), int(last)
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'ari-assistant.db'}"
+
+    @property
+    def api_base(self) -> str:
+        """The API's URL as others see it."""
+        host = "127.0.0.1" if self.api_host in ("0.0.0.0", "::") else self.api_host  # noqa: S104 - compared
+        host = f"[{host}]" if ":" in host else host
+        return (self.public_url or f"http://{host}:{self.api_port}").rstrip("/")
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, with lists as comma-separated text instead of JSON."""
+
+    def prepare_field_value(self, field_name: str, field: Any, value: Any, value_is_complex: bool) -> Any:
+        """See pydantic-settings."""
+        return value
+
+
+def _from_env_file(path: Path) -> dict[str, tuple[str, str]]:
+    """`.env`: key → (value, where it stands). Keys of other programs are left alone."""
+    found = {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for key, value in dotenv_values(path, interpolate=False).items():
+        name = key.removeprefix(PREFIX).lower()
+        if name not in Settings.model_fields:
+            if key.startswith(PREFIX):
+                raise SettingsFault(f"{path}: unknown setting {key}{_suggestion(name)}")
+            continue
+        line = next((n for n, text in enumerate(lines, 1) if re.match(rf"\s*(export\s+)?{key}\s*=", text)), 0)
+        found[name] = (value or "", f"{path}:{line}")
+    return found
+
+
+def _from_yaml_file(path: Path) -> dict[str, tuple[Any, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except OSError as fault:
+        raise SettingsFault(f"{path}: {fault.strerror}") from fault
+    except yaml.YAMLError as fault:
+        raise SettingsFault(f"{path}: {fault}") from fault
+    if node is None:
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        raise SettingsFault(f"{path}: the settings file must be a mapping of names to values")
+    found = {}
+    for key, _ in node.value:
+        where = f"{path}:{key.start_mark.line + 1}"
+        if key.value not in Settings.model_fields:
+            raise SettingsFault(f"{where}: unknown setting {key.value}{_suggestion(str(key.value))}")
+        found[str(key.value)] = (values[key.value], where)
+    return found
+
+
+def _suggestion(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, Settings.model_fields, n=1)
+    return f": did you mean {near[0]}?" if near else f"; known are {', '.join(Settings.model_fields)}"
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read all sources. Raises SettingsFault with file, line and key."""
+    files: dict[str, tuple[Any, str]] = {}
+    settings_file = os.environ.get(f"{PREFIX}SETTINGS_FILE")
+    if settings_file:
+        files |= _from_yaml_file(Path(settings_file))
+    if Path(".env").is_file():
+        files |= _from_env_file(Path(".env"))
+    values = {name: value for name, (value, _) in files.items()} | given
+    for key in os.environ:
+        name = key.removeprefix(PREFIX).lower()
+        if key.startswith(PREFIX) and name not in Settings.model_fields and name not in _NOT_SETTINGS:
+            raise SettingsFault(f"environment: unknown setting {key}{_suggestion(name)}")
+    try:
+        return Settings(**values)
+    except ValidationError as fault:
+        texts = []
+        for item in fault.errors(include_url=False):
+            name = str(item["loc"][0]) if item["loc"] else ""
+            in_environment = f"{PREFIX}{name.upper()}" in os.environ
+            where = f"{PREFIX}{name.upper()}" if in_environment or name not in files else files[name][1]
+            texts.append(f"{where}: {name}: {item['msg'].removeprefix('Value error, ')}")
+        raise SettingsFault("; ".join(texts)) from fault
+
+
+_NOT_SETTINGS = frozenset({"engine_stderr", "asterisk_mirror", "asterisk_suite", "bench"})
+"""Variables of ours that are switches for developers, not settings."""

