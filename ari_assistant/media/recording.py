@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ class Recording:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._queue: list[NDArray[np.int16]] = []
-        self._file: wave.Wave_write | None = None
+        self._file: BinaryIO | None = None
+        self._wave: wave.Wave_write | None = None
         self.samples = 0
         """Samples a channel that were appended."""
 
@@ -45,15 +47,25 @@ class Recording:
         try:
             await self.flush()
         finally:
-            if self._file is not None:
-                file, self._file = self._file, None
-                await asyncio.to_thread(file.close)
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        writer, self._wave = self._wave, None
+        file, self._file = self._file, None
+        try:
+            if writer is not None:
+                writer.close()
+        finally:
+            if file is not None:
+                file.close()
 
     def _write(self, queue: list[NDArray[np.int16]]) -> None:
-        if self._file is None:
+        if self._file is None or self._wave is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = wave.open(str(self.path), "wb")  # noqa: SIM115 - closed by aclose
-            self._file.setnchannels(2)
-            self._file.setsampwidth(2)
-            self._file.setframerate(SAMPLE_RATE)
-        self._file.writeframes(b"".join(part.astype("<i2").tobytes() for part in queue))
+            self._file = self.path.open("wb")
+            self._wave = wave.open(self._file, "wb")  # noqa: SIM115 - closed by aclose
+            self._wave.setnchannels(2)
+            self._wave.setsampwidth(2)
+            self._wave.setframerate(SAMPLE_RATE)
+        self._wave.writeframes(b"".join(part.astype("<i2").tobytes() for part in queue))
+        self._file.flush()

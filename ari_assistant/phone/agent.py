@@ -12,8 +12,11 @@ import json
 import os
 import queue
 import sys
+import tempfile
 import threading
 import time
+import wave
+from pathlib import Path
 from typing import Any
 
 import pjsua2 as pj
@@ -48,6 +51,7 @@ class _Call(pj.Call):  # type: ignore[misc]
         self.media: Any = None
         self.heard: Any = None
         self.said: Any = None
+        self.silence: Any = None
         self.players: list[_Player] = []
 
     def onCallState(self, prm: Any) -> None:
@@ -79,6 +83,12 @@ class _Call(pj.Call):  # type: ignore[misc]
         if self.options.record_said:
             self.said = pj.AudioMediaRecorder()
             self.said.createRecorder(self.options.record_said)
+        # A recorder without a source stands still: silence keeps both recordings on one time line.
+        self.silence = pj.AudioMediaPlayer()
+        self.silence.createPlayer(self.options.silence, 0)
+        for sink in (self.media, self.said):
+            if sink is not None:
+                self.silence.startTransmit(sink)
         _tell("media")
         if self.options.play:
             self.play(self.options.play)
@@ -106,7 +116,9 @@ class _Call(pj.Call):  # type: ignore[misc]
         self.players.clear()
         if self.heard is not None and not self.over:
             self.media.stopTransmit(self.heard)
-        self.heard = self.said = None
+        if self.silence is not None and not self.over:
+            self.silence.stopTransmit(self.media)
+        self.heard = self.said = self.silence = None
 
 
 def _commands(lines: queue.SimpleQueue[dict[str, Any]]) -> None:
@@ -154,12 +166,20 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=8000)
     parser.add_argument("--tcp", action="store_true")
     options = parser.parse_args()
+    with tempfile.NamedTemporaryFile(suffix=".wav", delete=False) as file:
+        options.silence = file.name
+    with wave.open(options.silence, "wb") as silence:
+        silence.setnchannels(1)
+        silence.setsampwidth(2)
+        silence.setframerate(8000)
+        silence.writeframes(bytes(16_000))
     lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_commands, args=(lines,), daemon=True).start()
     try:
         _hold(_endpoint(options), options, lines)
     except pj.Error as fault:
         _tell("failed", reason=fault.reason or fault.title)
+    Path(options.silence).unlink(missing_ok=True)
     # pjsua2's own tear-down aborts when Python collects its objects in the wrong order.
     os._exit(0)
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import SAMPLE_RATE
+from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 from ari_assistant.phone.line import CallFailed, PhoneCall, place_call
 from ari_assistant.phone.transcript import follow
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
@@ -72,11 +73,11 @@ async def call(plan: CallPlan, show: Print) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ari-assistant-call-")))
         group = await stack.enter_async_context(_engines())
         transcriber, voice = MoonshineTranscriber(group["moonshine"]), PiperVoice(group["piper"])
-        lines = [*plan.play]
+        lines = [(path, await transcriber.transcribe(await asyncio.to_thread(_pcm, path))) for path in plan.play]
         for number, text in enumerate(plan.say):
             path = folder / f"say-{number}.wav"
             await synthesize_to(voice, text, path)
-            lines.append(path)
+            lines.append((path, text))
         heard, said = folder / "heard.wav", folder / "said.wav"
         over = asyncio.Event()
 
@@ -98,36 +99,41 @@ async def call(plan: CallPlan, show: Print) -> int:
             seconds=plan.seconds,
             told=told,
         ) as phone:
-            followers = [
-                asyncio.create_task(
-                    follow(heard, transcriber, _detector(), lambda text: show("assistant", text), over)
-                ),
-                asyncio.create_task(follow(said, transcriber, _detector(), lambda text: show("you", text), over)),
-            ]
+            follower = asyncio.create_task(
+                follow(heard, transcriber, _detector(), lambda text: show("assistant", text), over)
+            )
             try:
-                answered = await _talk(phone, plan, lines, voice, folder)
+                answered = await _talk(phone, plan, lines, voice, folder, show)
             finally:
                 over.set()
                 phone.hang_up()
                 with suppress(CallFailed, TimeoutError):
                     await phone.wait_over(timeout=8)
-                await asyncio.gather(*followers)
+                await follower
         if answered:
             await asyncio.to_thread(_join, said, heard, plan.record)
             show("", f"recording: {plan.record} (you left, assistant right)")
         return 0 if answered else 1
 
 
-async def _talk(phone: PhoneCall, plan: CallPlan, lines: list[Path], voice: PiperVoice, folder: Path) -> bool:
+async def _talk(
+    phone: PhoneCall,
+    plan: CallPlan,
+    lines: list[tuple[Path, str]],
+    voice: PiperVoice,
+    folder: Path,
+    show: Print,
+) -> bool:
     try:
         await phone.wait_for("media", timeout=40)
     except (CallFailed, TimeoutError):
         return False
     reader = asyncio.create_task(_read_words(phone, voice, folder)) if plan.interactive else None
     try:
-        for number, path in enumerate(lines, 1):
+        for number, (path, text) in enumerate(lines, 1):
             await _quiet(folder / "heard.wav")
             phone.play(path)
+            show("you", text)
             await phone.wait_for("played", count=number, timeout=plan.seconds)
         wait = plan.linger if lines and not plan.interactive else plan.seconds
         await phone.wait_over(timeout=wait)
@@ -151,6 +157,15 @@ async def _quiet(heard: Path, *, seconds: float = 1.2, patience: float = 15.0) -
         tail = pcm[-int(seconds * SAMPLE_RATE) :]
         if spoken and tail.size >= seconds * SAMPLE_RATE and np.abs(tail).max() < 300:
             return
+
+
+def _pcm(path: Path) -> Pcm:
+    """A WAV file (16 bit) as mono int16 at 8 kHz."""
+    with wave.open(str(path), "rb") as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
+        narrow = soxr.resample(samples[:, 0].astype(np.float32), file.getframerate(), SAMPLE_RATE)
+    pcm: Pcm = narrow.astype(np.int16)
+    return pcm
 
 
 def _samples(path: Path) -> NDArray[np.int16]:

@@ -1,0 +1,49 @@
+# make run   sets up what is missing, starts the assistant with an Asterisk of its own, says what to dial
+# make test  lint, types, unit and end-to-end tests
+
+.PHONY: run test unit e2e lint format call doctor lock clean
+
+run:
+	@scripts/bootstrap run
+	@exec .venv/bin/ari-assistant run
+
+test: lint unit e2e
+
+lint: .dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+unit: .dev
+	.venv/bin/python -m pytest -q tests/unit tests/property
+
+e2e: .dev
+	.venv/bin/python -m pytest -q -p no:randomly tests/contract tests/e2e
+
+format: .dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: .dev
+.dev:
+	@scripts/bootstrap dev
+
+# make call URI=sip:hello@127.0.0.1:5060 SAY="When are you open?"
+call:
+	@scripts/bootstrap run
+	@.venv/bin/ari-assistant call $(URI) $(if $(SAY),--say "$(SAY)")
+
+doctor:
+	@scripts/bootstrap run
+	@.venv/bin/ari-assistant doctor
+
+# Needs uv. The locks name no index, so they work with whatever registry pip is set up for.
+COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--extra local --extra piper --extra phone
+lock:
+	printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - -o requirements/run.lock
+	$(COMPILE) --group dev pyproject.toml -c requirements/run.lock -o requirements/dev.lock
+
+clean:
+	rm -rf .venv data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,60 @@
+"""Every test: a time-out, warnings as errors (pyproject.toml), and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+from collections.abc import AsyncGenerator, Iterator
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+_POOLED = ("asyncio_", "ThreadPoolExecutor")
+
+
+def _open_sockets() -> set[str]:
+    found = set()
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{entry}")
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """A test that leaves a thread or a socket open fails."""
+    threads = set(threading.enumerate())
+    sockets = _open_sockets()
+    yield
+    gc.collect()
+    left = [t.name for t in set(threading.enumerate()) - threads if not t.name.startswith(_POOLED)]
+    assert not left, f"threads left behind: {left}"
+    assert not _open_sockets() - sockets, "sockets left behind"
+
+
+@pytest.fixture(autouse=True)
+async def no_task_left_behind() -> AsyncGenerator[None, None]:
+    """A test that leaves an asyncio task behind fails."""
+    before = asyncio.all_tasks()
+    yield
+    await asyncio.sleep(0)
+    left = [t.get_name() for t in asyncio.all_tasks() - before if t is not asyncio.current_task() and not t.done()]
+    assert not left, f"tasks left behind: {left}"
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> Iterator[list[structlog.types.EventDict]]:
+    """What was logged, as structlog's event dictionaries."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines

@@ -1,0 +1,1 @@
+"""Tools of the tests: scripted providers, tones, fakes that speak on real sockets."""

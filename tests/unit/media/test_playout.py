@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+
+from ari_assistant.media.playout import Playout
+
+
+def pcm(samples: int, value: int = 1) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    return np.full(samples, value, np.int16)
+
+
+def play(playout: Playout, frames: int) -> list[int]:
+    popped = [playout.pop() for _ in range(frames)]
+    return [0 if frame is None else int(frame.size) for frame in popped]
+
+
+def test_frames_run_over_chunk_and_clause_borders_and_the_last_is_padded() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "One.")
+    playout.push(1, pcm(100, 1))
+    playout.push(1, pcm(100, 2))
+    playout.clause(1, "Two.")
+    playout.push(1, pcm(150, 3))
+    playout.finish(1)
+    first, second, third, fourth = (playout.pop() for _ in range(4))
+    assert first is not None
+    assert first.tolist() == [1] * 100 + [2] * 60
+    assert second is not None
+    assert second.tolist() == [2] * 40 + [3] * 120
+    assert third is not None
+    assert third.tolist() == [3] * 30 + [0] * 130
+    assert fourth is None
+    assert playout.drained
+
+
+def test_cutting_takes_effect_at_the_next_frame() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "a")
+    playout.push(1, pcm(8000))
+    assert play(playout, 2) == [160, 160]
+    playout.close()
+    assert playout.pop() is None
+
+
+def test_what_arrives_late_from_a_cancelled_reply_is_dropped() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "old")
+    playout.close()
+    assert not playout.push(1, pcm(160))
+    playout.open(2)
+    playout.clause(1, "old")
+    assert not playout.push(1, pcm(160))
+    assert playout.pop() is None
+
+
+def test_only_the_words_that_were_played_count_as_spoken() -> None:
+    playout = Playout()
+    playout.open(3)
+    playout.clause(3, "First clause.")
+    playout.push(3, pcm(320))
+    playout.clause(3, "alpha bravo charlie delta")
+    playout.push(3, pcm(1600))
+    playout.clause(3, "never")
+    playout.push(3, pcm(160))
+    play(playout, 2 + 5)
+    spoken = playout.close()
+    assert spoken is not None
+    assert spoken.text == "First clause. alpha bravo"
+    assert spoken.samples == 320 + 800
+    assert not spoken.complete
+
+
+def test_a_reply_of_which_nothing_was_played_was_not_spoken() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "unheard")
+    playout.push(1, pcm(1600))
+    spoken = playout.close()
+    assert spoken is not None
+    assert spoken.text == ""
+    assert spoken.samples == 0
+
+
+def test_a_clause_whose_audio_is_still_coming_is_waited_for() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "slow")
+    playout.push(1, pcm(160))
+    assert playout.pop() is not None
+    assert playout.pop() is None
+    assert not playout.drained
+    playout.push(1, pcm(160))
+    assert playout.pop() is not None
+    playout.finish(1)
+    assert playout.drained
