@@ -1,0 +1,185 @@
+"""`assistantId: null` and a server URL: the server decides who speaks (contract §7.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from ari_assistant.phone.line import place_call
+from tests.support.house import House
+from tests.support.listening import heard_something
+from tests.support.studio import Studio
+from tests.support.webhook import Webhook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+
+POLITE = "nobody can take your call right now"
+_users = itertools.count(1)
+
+
+async def number(house: House, webhook: Webhook, **more: Any) -> str:
+    """A new number that asks the webhook; returns its user."""
+    user = f"dynamic{next(_users)}"
+    body = {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "serverUrl": webhook.url, **more}
+    created = await house.created("/phone-number", body)
+    assert created["assistantId"] is None
+    return user
+
+
+async def test_a_transient_assistant_answers_with_the_variables_of_the_headers(
+    house: House, studio: Studio, webhook: Webhook, heard: Path
+) -> None:
+    webhook.answers(
+        {
+            "assistant": {"firstMessage": "Good morning {{first_name}}, welcome to {{company}}."},
+            "assistantOverrides": {"variableValues": {"company": "the garden centre"}},
+        },
+        status=201,
+    )
+    user = await number(house, webhook, serverUrlSecret="s3cret")
+    async with place_call(
+        house.uri(user), headers=["X-First_Name: John", "X-Our-Call-ID: 42"], record=heard
+    ) as call:
+        assert (await call.wait_for("ringing"))["code"] == 180
+        await call.wait_for("media")
+        await heard_something(heard)
+    assert "good morning john welcome to the garden" in studio.hear(heard)
+    report = await webhook.wait_for("end-of-call-report")
+    headers, body = webhook.requests[0]
+    message = body["message"]
+    assert headers["X-Vapi-Secret"] == "s3cret"
+    assert message["type"] == "assistant-request"
+    values = message["call"]["assistantOverrides"]["variableValues"]
+    assert values["first_name"] == "John"
+    assert values["our-call-id"] == "42"
+    assert values["cid"] == message["call"]["transport"]["sbcCallSid"]
+    assert message["call"]["status"] == "ringing"
+    assert message["call"]["assistantId"] is None
+    assert message["phoneNumber"]["sipUri"] == f"sip:{user}@localhost"
+    assert "s3cret" not in str(message)
+    assert [m["status"] for m in webhook.messages("status-update")] == ["in-progress", "ended"]
+    assert report["endedReason"] == "customer-ended-call"
+    assert "Good morning John" in report["artifact"]["transcript"]
+
+
+async def test_a_saved_assistant_answers(house: House, studio: Studio, webhook: Webhook, heard: Path) -> None:
+    saved = await house.created("/assistant", {"firstMessage": "This is the saved assistant."})
+    webhook.answers({"assistantId": saved["id"]})
+    user = await number(house, webhook)
+    async with place_call(house.uri(user), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+    assert "this is the saved assistant" in studio.hear(heard)
+    assert (await house.ended_call(user))["assistantId"] == saved["id"]
+
+
+async def test_an_error_text_is_spoken_and_the_call_ends(
+    house: House, studio: Studio, webhook: Webhook, heard: Path
+) -> None:
+    webhook.answers({"error": "The office is closed on Sundays."})
+    user = await number(house, webhook)
+    async with place_call(house.uri(user), record=heard) as call:
+        await call.wait_over()
+    assert "the office is closed on sunday" in studio.hear(heard)
+    assert (await house.ended_call(user))["endedReason"] == "assistant-request-returned-error"
+
+
+async def test_a_destination_redirects_the_caller(house: House, webhook: Webhook) -> None:
+    webhook.answers({"destination": {"type": "sip", "sipUri": "sip:operator@192.0.2.77"}})
+    user = await number(house, webhook)
+    async with place_call(house.uri(user)) as call:
+        redirected = await call.wait_for("redirected", "ended")
+        await call.wait_over()
+    assert "sip:operator@192.0.2.77" in redirected["contact"]
+    record = await house.ended_call(user)
+    assert record["endedReason"] == "assistant-request-returned-forwarding-phone-number"
+    assert record["destination"]["sipUri"] == "sip:operator@192.0.2.77"
+
+
+async def hangs(_: dict[str, Any]) -> web.StreamResponse:
+    await asyncio.sleep(5)
+    return web.json_response({})
+
+
+async def huge(_: dict[str, Any]) -> web.StreamResponse:
+    return web.Response(body=b'{"assistant": "' + b"x" * (10 << 20) + b'"}', content_type="application/json")
+
+
+async def html(_: dict[str, Any]) -> web.StreamResponse:
+    return web.Response(text="<html><h1>Internal error: Traceback</h1></html>", content_type="text/html")
+
+
+def answering(body: Any, status: int = 200) -> Any:
+    async def answer(_: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    return answer
+
+
+FAILURES = {
+    "time-out": (hangs, "assistant-request-failed"),
+    "500": (answering({"error": "Traceback (most recent call last)"}, 500), "assistant-request-returned-error"),
+    "html": (html, "assistant-request-returned-no-assistant"),
+    "10 MB": (huge, "assistant-request-returned-no-assistant"),
+    "a list": (answering([1]), "assistant-request-returned-no-assistant"),
+    "nothing": (answering({}), "assistant-request-returned-no-assistant"),
+    "unknown property": (
+        answering({"assistant": {"firstMesage": "Hello"}}),
+        "assistant-request-returned-invalid-assistant",
+    ),
+    "unknown id": (answering({"assistantId": "00000000-0000-4000-8000-000000000000"}), "assistant-not-found"),
+    "unspeakable": (answering({"error": {"code": 7}}), "assistant-request-returned-unspeakable-error"),
+}
+
+
+@pytest.mark.parametrize("fault", FAILURES)
+async def test_a_failure_is_told_politely_and_never_in_internal_words(
+    house: House, studio: Studio, webhook: Webhook, heard: Path, fault: str
+) -> None:
+    webhook.answer, reason = FAILURES[fault]
+    user = await number(house, webhook)
+    async with place_call(house.uri(user), record=heard) as call:
+        await call.wait_over()
+    words = studio.hear(heard)
+    assert POLITE in words
+    assert "traceback" not in words
+    assert (await house.ended_call(user))["endedReason"] == reason
+    ended = await webhook.wait_for("status-update", count=2)
+    assert ended["endedReason"] == reason
+    assert ended["inboundPhoneCallDebuggingArtifacts"]["assistantRequestError"] == reason
+
+
+async def test_a_server_that_cannot_be_reached_and_a_fallback_destination(house: House, webhook: Webhook) -> None:
+    fallback = {"type": "sip", "sipUri": "sip:fallback@192.0.2.78"}
+    user = await number(house, webhook, fallbackDestination=fallback)
+    webhook.answers({"oops": True}, status=503)
+    async with place_call(house.uri(user)) as call:
+        redirected = await call.wait_for("redirected", "ended")
+        await call.wait_over()
+    assert "sip:fallback@192.0.2.78" in redirected["contact"]
+
+
+async def test_a_caller_who_gives_up_while_it_rings(house: House, webhook: Webhook) -> None:
+    webhook.answer = hangs
+    user = await number(house, webhook)
+    async with place_call(house.uri(user)) as call:
+        await call.wait_for("ringing")
+    record = await house.ended_call(user)
+    assert record["endedReason"] == "call.ringing.sip-inbound-caller-hungup-before-call-connect"
+    assert record["startedAt"] is None
+
+
+async def test_without_assistant_and_without_server_the_caller_is_told(
+    house: House, studio: Studio, heard: Path
+) -> None:
+    await house.created("/phone-number", {"provider": "vapi", "sipUri": "sip:orphan@localhost"})
+    async with place_call(house.uri("orphan"), record=heard) as call:
+        await call.wait_over()
+    assert POLITE in studio.hear(heard)
+    ended = await house.ended_call("orphan")
+    assert ended["endedReason"] == "call-start-error-neither-assistant-nor-server-set"

@@ -1,0 +1,153 @@
+"""What a caller hears: real SIP calls with real audio, recognised."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ari_assistant.phone.line import place_call
+from tests.support.house import House
+from tests.support.listening import ask, heard_something, speaking
+from tests.support.studio import Studio, read_wav
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+
+
+@pytest.mark.parametrize("header", ["X-First_Name: John", "x-first_name: John", "X-FIRST_NAME: John"])
+async def test_the_caller_is_greeted_by_the_name_in_a_header_of_any_spelling(
+    house: House, studio: Studio, heard: Path, header: str
+) -> None:
+    async with place_call(house.uri("desk"), headers=[header], record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+    assert "hello john how can i help" in studio.hear(heard)
+
+
+async def test_a_missing_variable_is_left_out_and_logged(house: House, studio: Studio, heard: Path) -> None:
+    async with place_call(house.uri("desk"), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+    assert "hello how can i help" in studio.hear(heard)
+    assert house.logged("variable_missing")[-1]["names"] == ["first_name"]
+
+
+async def test_the_number_is_found_in_any_letter_case(house: House, studio: Studio, heard: Path) -> None:
+    async with place_call(house.uri("BANANA"), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+    assert "banana" in studio.hear(heard)
+
+
+async def test_a_question_is_answered_from_the_facts_and_recorded(
+    house: House, studio: Studio, heard: Path
+) -> None:
+    async with place_call(house.uri("desk"), headers=["X-First_Name: Mary"], record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("When are you open?"))
+        await heard_something(heard)
+    record = await house.ended_call("desk")
+    assert "nine to five" in studio.hear(heard)
+    assert record["endedReason"] == "customer-ended-call"
+    roles = [message["role"] for message in record["artifact"]["messages"]]
+    assert roles == ["bot", "user", "bot"]
+    assert "AI: From nine to five.\n" in record["transcript"]
+    latency = record["artifact"]["performanceMetrics"]["turnLatencies"][0]
+    assert set(latency) == {
+        "endpointingLatency",
+        "transcriberLatency",
+        "modelLatency",
+        "voiceLatency",
+        "transportLatency",
+        "turnLatency",
+    }
+    # The recording: caller left, assistant right.
+    stereo = read_wav(Path(record["artifact"]["recordingPath"]))
+    assert "when are you open" in studio.hear(stereo[:, 0])
+    assert "nine to five" in studio.hear(stereo[:, 1])
+    assert "nine" not in studio.hear(stereo[:, 0])
+
+
+async def test_the_caller_interrupts_and_history_holds_only_what_was_heard(
+    house: House, studio: Studio, heard: Path
+) -> None:
+    async with place_call(house.uri("talker"), record=heard) as call:
+        await call.wait_for("media")
+        await speaking(heard)
+        await asyncio.sleep(1.5)
+        await ask(call, studio.say("When are you open?", after=0.1))
+        await heard_something(heard)
+    record = await house.ended_call("talker")
+    messages = record["artifact"]["messages"]
+    assert [message["role"] for message in messages] == ["bot", "user", "bot"]
+    interrupted = messages[0]["message"]
+    assert interrupted.startswith("This is a long answer.")
+    assert "nobody ever did" not in interrupted
+    assert record["artifact"]["performanceMetrics"]["numAssistantInterrupted"] == 1
+    words = studio.hear(heard)
+    assert "nine to five" in words
+    assert "bridge came later" not in words
+
+
+async def test_a_protected_greeting_is_not_interrupted_and_what_was_said_over_it_is_answered(
+    house: House, studio: Studio, heard: Path
+) -> None:
+    question = studio.say("When are you open?", before=0.3)
+    async with place_call(house.uri("mountain"), record=heard, play=question) as call:
+        await call.wait_for("played")
+        await heard_something(heard, quiet=2.0)
+    words = studio.hear(heard)
+    assert "welcome to the high mountain hotel" in words
+    assert "nine to five" in words
+
+
+async def test_a_caller_who_hangs_up_mid_sentence_leaves_a_record(
+    house: House, studio: Studio, heard: Path
+) -> None:
+    async with place_call(house.uri("talker"), record=heard) as call:
+        await call.wait_for("media")
+        await speaking(heard)
+        await asyncio.sleep(0.5)
+    record = await house.ended_call("talker")
+    assert record["endedReason"] == "customer-ended-call"
+    (message,) = record["artifact"]["messages"]
+    assert message["message"].startswith("This is")
+    assert "nobody ever did" not in message["message"]
+
+
+async def test_two_callers_at_once_hear_their_own_assistants_only(
+    house: House, studio: Studio, tmp_path: Path
+) -> None:
+    async def visit(user: str) -> str:
+        path = tmp_path / f"{user}.wav"
+        async with place_call(house.uri(user), record=path) as call:
+            await call.wait_for("media")
+            await heard_something(path)
+            await ask(call, studio.say("When are you open?"))
+            await heard_something(path)
+        return studio.hear(path)
+
+    banana, mountain = await asyncio.gather(visit("banana"), visit("mountain"))
+    assert "banana" in banana
+    assert "mountain" not in banana
+    assert "mountain" in mountain
+    assert "banana" not in mountain
+    assert "nine to five" in banana
+    assert "nine to five" in mountain
+
+
+@pytest.mark.parametrize(("codec", "tcp"), [("PCMA", False), ("G722", False), ("PCMU", True)])
+async def test_other_codecs_and_transports(
+    house: House, studio: Studio, heard: Path, codec: str, tcp: bool
+) -> None:
+    uri = house.uri("banana") + (";transport=tcp" if tcp else "")
+    async with place_call(uri, record=heard, codec=codec, tcp=tcp) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("When are you open?"))
+        await heard_something(heard)
+    words = studio.hear(heard)
+    assert "banana" in words
+    assert "nine to five" in words

@@ -1,0 +1,185 @@
+"""A running ari-assistant for the end-to-end tests, as a user starts it: the command, in its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import yaml
+
+STARTED_SECONDS = 240.0
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port that nobody has just now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def free_sip_port() -> int:
+    """A port that is free for UDP and TCP."""
+    while True:
+        port = free_port(socket.SOCK_DGRAM)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+class House:
+    """One server, its Asterisk, its API."""
+
+    def __init__(self, folder: Path, assistants: dict[str, Any], **settings: str) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.sip_port = free_sip_port()
+        self.api_port = free_port()
+        rtp = 20_000 + (self.sip_port % 200) * 100
+        file = folder / "assistants.yaml"
+        file.write_text(yaml.safe_dump(assistants))
+        self.environment = {
+            "ARI_ASSISTANT_SIP_HOST": "127.0.0.1",
+            "ARI_ASSISTANT_SIP_PORT": str(self.sip_port),
+            "ARI_ASSISTANT_API_PORT": str(self.api_port),
+            "ARI_ASSISTANT_RTP_PORTS": f"{rtp}-{rtp + 99}",
+            "ARI_ASSISTANT_DATA_DIR": str(folder / "data"),
+            "ARI_ASSISTANT_ASSISTANTS_FILE": str(file),
+            "ARI_ASSISTANT_LOG_JSON": "true",
+            **{f"ARI_ASSISTANT_{name.upper()}": value for name, value in settings.items()},
+        }
+        self.out = folder / "out.log"
+        self.log = folder / "err.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # -- the process ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start it and wait for its `Dial sip:` line."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("ARI_ASSISTANT_")}
+        with self.out.open("wb") as out, self.log.open("ab") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ari_assistant", "run"],
+                cwd=self.folder,
+                env={**inherited, **self.environment},
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + STARTED_SECONDS
+        while not re.search(r"^Dial sip:", self.out.read_text(), re.M):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """SIGTERM, as an operator would; returns the exit status."""
+        assert self.process is not None
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(40)
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive, f"processes left behind: {alive}"
+        return status
+
+    @property
+    def asterisk_pid(self) -> int:
+        """Of the Asterisk that runs now."""
+        return int((self.folder / "data/asterisk/run/asterisk.pid").read_text())
+
+    def engine(self, name: str) -> psutil.Process:
+        """The process of a speech engine."""
+        assert self.process is not None
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            if name in child.cmdline():
+                return child
+        raise AssertionError(f"no process of {name}")
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of an event."""
+        lines = []
+        for line in self.log.read_text().splitlines():
+            try:
+                data = json.loads(line)
+            except ValueError:
+                continue
+            if data.get("event") == event:
+                lines.append(data)
+        return lines
+
+    # -- SIP, the API, ARI ----------------------------------------------------------------------------------
+
+    def uri(self, user: str) -> str:
+        """What to dial."""
+        return f"sip:{user}@127.0.0.1:{self.sip_port}"
+
+    @property
+    def key(self) -> str:
+        """The API key that the first start generated."""
+        return (self.folder / "data/api-key").read_text().strip()
+
+    async def api(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> tuple[int, Any]:
+        """One request to the API: status and parsed JSON."""
+        headers = {"Authorization": f"Bearer {self.key if key is None else key}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(method, f"http://127.0.0.1:{self.api_port}{path}", json=body) as response,
+        ):
+            text = await response.text()
+            return response.status, json.loads(text) if text else None
+
+    async def created(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST, and the resource that was made."""
+        status, resource = await self.api("POST", path, body)
+        assert status == 201, resource
+        return dict(resource)
+
+    async def ari(self, path: str) -> Any:
+        """Ask Asterisk behind the server's back."""
+        etc = self.folder / "data/asterisk/etc"
+        port = re.search(r"bindport = (\d+)", (etc / "http.conf").read_text())
+        password = re.search(r"password = (\S+)", (etc / "ari.conf").read_text())
+        assert port is not None
+        assert password is not None
+        headers = {"Authorization": aiohttp.encode_basic_auth("ari-assistant", password[1])}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.get(f"http://127.0.0.1:{port[1]}/ari/{path}") as response,
+        ):
+            return await response.json()
+
+    async def ended_call(self, user: str, *, number: int = 0) -> dict[str, Any]:
+        """The record of the newest ended call to `user` (or an earlier one), once it is stored."""
+        for _ in range(200):
+            _, calls = await self.api("GET", "/call?limit=200")
+            found = [
+                call for call in calls if call["phoneCallProviderDetails"]["sip"]["uri"].startswith(f"sip:{user}@")
+            ]
+            if len(found) > number and found[number]["status"] == "ended":
+                return dict(found[number])
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no ended call to {user}")
+
+    async def assert_clean(self) -> None:
+        """No channel and no bridge is left in Asterisk."""
+        channels: Any = None
+        bridges: Any = None
+        for _ in range(100):
+            channels, bridges = await self.ari("channels"), await self.ari("bridges")
+            if not channels and not bridges:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"left behind in Asterisk: {channels} {bridges}")
