@@ -46,8 +46,8 @@ log = get_logger("calls")
 
 _CAUSE_UNALLOCATED = 1
 """Q.850: unallocated number; Asterisk turns it into 404."""
-_CAUSE_FAILURE = 38
-"""Q.850: network out of order; 503."""
+_CAUSE_FAILURE = 34
+"""Q.850: no circuit available; 503."""
 _LEFT = frozenset({"StasisEnd", "ChannelDestroyed"})
 
 
@@ -69,6 +69,7 @@ class InboundCall:
         self._session: Session | None = None
         self._variables: JsonObject = {}
         self._debugging: JsonObject | None = None
+        self._storing = asyncio.Lock()
         self._log = log.bind(channel=start.channel.id)
 
     @property
@@ -127,6 +128,7 @@ class InboundCall:
         invite = await read_invite(self._channel, self._snapshot)
         found = await self._services.router.find(invite.request_uri)
         if found is None:
+            self._caller_up = False
             await self._channel.hangup(reason_code=_CAUSE_UNALLOCATED)
             return
         options = self._services.options
@@ -138,7 +140,7 @@ class InboundCall:
         self._number_server = found.number.server
         self._outbox = Outbox(self._services.webhooks, call_id=record.id)
         self._services.spawn(self._outbox.run(), f"outbox-{record.id}")
-        self._services.spawn(self._services.calls.save(record.wire()), f"store-{record.id}")
+        self._services.spawn(self._store(record.wire()), f"store-{record.id}")
         await self._decide(found)
 
     async def _decide(self, found: NumberFound) -> None:
@@ -242,7 +244,7 @@ class InboundCall:
                 await preparing
                 await legs.connect()
                 record.happened(CallEvent.ANSWERED)
-                services.spawn(services.calls.save(record.wire()), f"store-{record.id}")
+                services.spawn(self._store(record.wire()), f"store-{record.id}")
                 self._send("status-update", status=record.state.value)
                 if announcement is not None:
                     asyncio.get_running_loop().call_soon(session.announce, *announcement)
@@ -302,10 +304,15 @@ class InboundCall:
             record.take_results(self._session, self._variables)
         self._log.info("call_ended", reason=record.ending.reason, message=record.ending.message)
         try:
-            await self._services.calls.save(record.wire())
+            await self._store(record.wire())
         finally:
             self._send_ending(record)
             outbox.close()
+
+    async def _store(self, document: JsonObject) -> None:
+        """Save the record as it is now, after those saved before it (the lock is fair)."""
+        async with self._storing:
+            await self._services.calls.save(document)
 
     # -- messages and variables -----------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ _FROM = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<"]*?))\s*<(
 _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _PREFIX_LETTERS = string.ascii_lowercase + string.digits + "_-."
 _MAX_HEADERS = 100
-_MAX_LIST_REQUESTS = 250
+_MAX_LIST_REQUESTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ async def read_invite(channel: Channel, snapshot: ChannelSnapshot) -> Invite:
             "headers_unreadable",
             headers=list(unreadable),
             list_complete=list_complete,
-            hint="a value must be UTF-8 and shorter than 4,000 bytes; at most 100 X- headers are read",
+            hint="a value must be UTF-8 and at most 4,000 bytes long; at most 100 X- headers are read",
         )
     from_name, from_uri = _name_and_uri(values.get("PJSIP_HEADER(read,From)", ""))
     return Invite(
@@ -124,23 +124,50 @@ async def _header_names(channel: Channel) -> tuple[list[str], bool]:
     A header longer than Asterisk's buffer makes the whole list fail. Then the list is asked for in parts,
     by ever longer prefixes, so that only the long header itself is missed.
     """
-    requests = 0
-    complete = True
+    try:
+        listed = await channel.getChannelVar("PJSIP_HEADERS()")
+    except AriRequestError as fault:
+        if fault.status == 404:
+            raise
+    else:
+        return [name for name in listed.split(",") if _is_custom(name)], True
+    found = await _names_below(channel, "X-", budget=[_MAX_LIST_REQUESTS])
+    return [name for name in found if _is_custom(name)], False
 
-    async def names(prefix: str) -> list[str]:
-        nonlocal requests, complete
-        requests += 1
+
+def _is_custom(name: str) -> bool:
+    return name[:2].lower() == "x-" and _HEADER_NAME.fullmatch(name) is not None
+
+
+async def _names_below(channel: Channel, prefix: str, *, budget: list[int]) -> list[str]:
+    """The names that begin with `prefix`, in parts where the list fails. A list fails when it is empty, too,
+    so what is below is looked at only where there is a header beside the long one."""
+    names: list[str] = []
+    for letter in _PREFIX_LETTERS:
+        if budget[0] <= 0:
+            break
+        budget[0] -= 1
+        below = prefix + letter
         try:
-            listed = await channel.getChannelVar(f"PJSIP_HEADERS({prefix})")
-        except AriRequestError as fault:
-            if fault.status == 404 or requests > _MAX_LIST_REQUESTS or len(prefix) > 8:
-                complete = False
-                return []
-            parts = [await names(prefix + letter) for letter in _PREFIX_LETTERS]
-            return [name for part in parts for name in part]
-        return [name for name in listed.split(",") if _HEADER_NAME.fullmatch(name)]
+            names += (await channel.getChannelVar(f"PJSIP_HEADERS({below})")).split(",")
+        except AriRequestError:
+            if await _any_readable(channel, below, budget):
+                names += await _names_below(channel, below, budget=budget)
+    return names
 
-    return await names("X-"), complete
+
+async def _any_readable(channel: Channel, prefix: str, budget: list[int]) -> bool:
+    """Is there a header with this prefix whose value fits?"""
+    budget[0] -= 2
+    reads = [f"PJSIP_HEADER(read,{prefix}*,{number})" for number in (1, 2)]
+    found = False
+    for read in reads:
+        try:
+            await channel.getChannelVar(read)
+        except AriRequestError:
+            continue
+        found = True
+    return found
 
 
 def _name_and_uri(text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ Speaks JSON lines. Standard input: `{"play": path}`, `{"dtmf": digits}`, `{"hang
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import queue
@@ -62,15 +63,11 @@ class _Call(pj.Call):  # type: ignore[misc]
             _tell("answered")
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.over = True
-            _tell(
-                "ended", code=info.lastStatusCode, reason=info.lastReason, answered=info.connectDuration.sec >= 0
-            )
+            _tell("ended", code=info.lastStatusCode, reason=info.lastReason)
 
-    def onCallTsxState(self, prm: Any) -> None:
-        message = prm.e.body.tsxState.src.rdata.wholeMsg if prm.e.type == pj.PJSIP_EVENT_TSX_STATE else ""
-        if message.startswith("SIP/2.0 3"):
-            contact = [line for line in message.splitlines() if line.lower().startswith("contact:")]
-            _tell("redirected", contact=contact[0].partition(":")[2].strip() if contact else "")
+    def onCallRedirected(self, prm: Any) -> int:
+        _tell("redirected", contact=prm.targetUri)
+        return int(pj.PJSIP_REDIRECT_STOP)
 
     def onCallMediaState(self, prm: Any) -> None:
         if self.media is not None:
@@ -219,7 +216,8 @@ def _hold(endpoint: Any, options: argparse.Namespace, lines: queue.SimpleQueue[d
             hung_up = True
             _statistics(call)
             call.release()
-            call.hangup(pj.CallOpParam())
+            with contextlib.suppress(pj.Error):  # it may have ended just now
+                call.hangup(pj.CallOpParam())
             deadline = time.monotonic() + 3
         elif hung_up and time.monotonic() >= deadline:
             _tell("ended", code=0, reason="no answer to BYE")

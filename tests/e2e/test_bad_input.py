@@ -1,0 +1,140 @@
+"""Odd INVITEs, and parts that die: nothing is lost and no call is dropped for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ari_assistant.phone.line import place_call
+from tests.support.house import House
+from tests.support.listening import ask, heard_something, speaking
+from tests.support.raw_sip import raw_call
+from tests.support.studio import Studio
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+
+
+async def variables(house: House, headers: bytes) -> dict[str, Any]:
+    """Place a call with these header lines; the variables that came of it."""
+    _, before = await house.api("GET", "/call?limit=1000")
+    async with raw_call("banana", house.sip_port, headers) as call:
+        assert await call.final() == 200
+    for _ in range(200):
+        _, calls = await house.api("GET", "/call?limit=1000")
+        if len(calls) > len(before) and calls[0]["status"] == "ended":
+            return dict(calls[0]["assistantOverrides"]["variableValues"])
+        await asyncio.sleep(0.05)
+    raise AssertionError("the call was not stored")
+
+
+async def test_headers_are_carried_as_they_are(house: House) -> None:
+    headers = (
+        'X-Quote: say "hi" \\ ${SHELL(id)} $(id) {{now}}\r\n'
+        "x-EMPTY:\r\n"
+        "X-Utf8: Zoë ☎ 日本\r\n"
+        "X-Comma: a,b;c=d\r\n"
+        "X-Twice: one\r\n"
+        "X-Twice: two\r\n"
+        "X-Call: shadow\r\n"
+        "Y-Other: no\r\n"
+    ).encode()
+    values = await variables(house, headers)
+    assert values["quote"] == 'say "hi" \\ ${SHELL(id)} $(id) {{now}}'
+    assert values["empty"] == ""
+    assert values["utf8"] == "Zoë ☎ 日本"
+    assert values["comma"] == "a,b;c=d"
+    assert values["twice"] == "two"
+    assert "call" not in values
+    assert "other" not in values
+
+
+async def test_fifty_headers(house: House) -> None:
+    values = await variables(house, b"".join(b"X-H%d: value %d\r\n" % (n, n) for n in range(50)))
+    assert [values[f"h{n}"] for n in range(50)] == [f"value {n}" for n in range(50)]
+
+
+async def test_a_value_of_four_kilobytes(house: House) -> None:
+    values = await variables(house, b"X-Big: " + b"y" * 4_000 + b"\r\nX-After: here\r\n")
+    assert values["big"] == "y" * 4_000
+    assert values["after"] == "here"
+
+
+async def test_a_value_beyond_asterisks_buffer_costs_only_itself(house: House) -> None:
+    values = await variables(
+        house, b"X-Before: here\r\nX-Big: " + b"y" * 5_000 + b"\r\nX-Bit: too\r\nX-After: and here\r\n"
+    )
+    assert "big" not in values
+    assert (values["before"], values["bit"], values["after"]) == ("here", "too", "and here")
+    assert house.logged("headers_unreadable")[-1]["list_complete"] is False
+
+
+async def test_bytes_that_are_not_utf8_cost_only_their_header(house: House) -> None:
+    values = await variables(house, b"X-Bad: caf\xe9 \xff\r\nX-Good: yes\r\n")
+    assert "bad" not in values
+    assert values["good"] == "yes"
+    assert house.logged("headers_unreadable")[-1]["headers"] == ["X-Bad"]
+
+
+async def test_an_invite_without_a_usable_body_is_refused(house: House) -> None:
+    async with raw_call("banana", house.sip_port, sdp=b"v=0\r\nm=video 9 RTP/AVP 96\r\n") as call:
+        assert await call.final() in (400, 415, 488)
+
+
+async def test_a_voice_that_dies_mid_sentence_is_apologised_for_and_comes_back(
+    house: House, studio: Studio, heard: Path
+) -> None:
+    piper = house.engine("piper")
+    async with place_call(house.uri("talker"), record=heard) as call:
+        await call.wait_for("media")
+        await speaking(heard)
+        os.kill(piper.pid, signal.SIGSTOP)  # it hangs first, so that the death comes within a sentence
+        await asyncio.sleep(0.2)
+        os.kill(piper.pid, signal.SIGKILL)
+        await heard_something(heard, quiet=1.5, timeout=40)
+        await ask(call, studio.say("When are you open?"))
+        await heard_something(heard)
+    assert "nine to five" in studio.hear(heard)
+    assert house.engine("piper").pid != piper.pid
+    assert (await house.ended_call("talker"))["endedReason"] == "customer-ended-call"
+
+
+async def test_a_transcriber_that_dies_is_apologised_for_and_comes_back(
+    house: House, studio: Studio, heard: Path
+) -> None:
+    async with place_call(house.uri("banana"), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        house.engine("moonshine").kill()
+        await ask(call, studio.say("When are you open?", after=0.0))
+        await heard_something(heard)
+        await asyncio.sleep(1.0)
+        await ask(call, studio.say("When are you open?"))
+        await heard_something(heard)
+    assert "nine to five" in studio.hear(heard)
+
+
+async def test_an_asterisk_that_dies_ends_the_call_with_a_reason_and_the_next_one_is_answered(
+    house: House, studio: Studio, heard: Path, tmp_path: Path
+) -> None:
+    async with place_call(house.uri("talker"), record=heard) as call:
+        await call.wait_for("media")
+        await speaking(heard)
+        killed = house.asterisk_pid
+        os.kill(killed, signal.SIGKILL)
+        for _ in range(400):
+            status, _ = await house.api("GET", "/health")
+            if status == 200 and house.logged("asterisk_died") and house.asterisk_pid != killed:
+                break
+            await asyncio.sleep(0.05)
+    record = await house.ended_call("talker")
+    assert record["endedReason"] == "call.in-progress.sip-completed-call"
+    again = tmp_path / "again.wav"
+    async with place_call(house.uri("banana"), record=again) as call:
+        await call.wait_for("media")
+        await heard_something(again)
+    assert "banana" in studio.hear(again)

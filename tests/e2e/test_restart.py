@@ -1,0 +1,105 @@
+"""A restart loses nothing; a call leaves nothing behind in the server's own process either."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ari_assistant.config.settings import load_settings
+from ari_assistant.phone.line import place_call
+from ari_assistant.server import Server
+from tests.e2e.conftest import ASSISTANTS
+from tests.support.house import House
+from tests.support.listening import heard_something
+from tests.support.studio import Studio
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(180)]
+
+
+async def test_what_the_api_stored_answers_after_a_restart(tmp_path: Path, studio: Studio) -> None:
+    house = House(tmp_path / "house", ASSISTANTS)
+    house.start()
+    key = house.key
+    status, refused = await house.api("GET", "/assistant", key="wrong")
+    assert status == 401
+    assert refused["statusCode"] == 401
+    assistant = await house.created(
+        "/assistant", {"name": "Stored", "firstMessage": "I was stored in the database."}
+    )
+    await house.created(
+        "/phone-number",
+        {"provider": "vapi", "sipUri": "sip:Stored@localhost", "assistantId": assistant["id"]},
+    )
+    heard = tmp_path / "heard.wav"
+    async with place_call(house.uri("stored"), record=heard) as call:
+        await call.wait_for("media")
+        first = await house.api("GET", "/call")
+        assert first[1][0]["status"] in ("ringing", "in-progress")
+        assert house.stop() == 0  # in the middle of the call
+    house.start()
+    assert house.key == key
+    _, calls = await house.api("GET", "/call")
+    assert calls[0]["endedReason"] == "worker-shutdown"
+    async with place_call(house.uri("STORED"), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+    assert "stored in the database" in studio.hear(heard)
+    assert house.stop() == 0
+
+
+async def test_calls_leave_no_task_socket_or_process_behind(
+    tmp_path: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path / "house", ASSISTANTS)
+    for name, value in house.environment.items():
+        monkeypatch.setenv(name, value)
+    lines: list[str] = []
+    announced = asyncio.Event()
+
+    def announce(line: str) -> None:
+        lines.append(line)
+        if line.startswith("Dial sip:"):
+            announced.set()
+
+    def sockets() -> int:
+        return len([fd for fd in os.listdir("/proc/self/fd") if _is_socket(fd)])
+
+    def children() -> set[int]:
+        return {child.pid for child in psutil.Process().children(recursive=True)}
+
+    server = Server(load_settings(), announce=announce)
+    before = children()
+    running = asyncio.create_task(server.run())
+    async with asyncio.timeout(60):
+        await announced.wait()
+    await asyncio.sleep(1.0)  # the first messages are being synthesised
+    tasks = {task.get_name() for task in asyncio.all_tasks()}
+    open_sockets, processes = sockets(), children()
+    heard = tmp_path / "heard.wav"
+    for user in ("banana", "mountain"):
+        async with place_call(house.uri(user), record=heard) as call:
+            await call.wait_for("media")
+            await heard_something(heard)
+    await house.assert_clean()
+    for _ in range(100):
+        now = {task.get_name() for task in asyncio.all_tasks()}
+        if now <= tasks and sockets() <= open_sockets:
+            break
+        await asyncio.sleep(0.05)
+    assert {task.get_name() for task in asyncio.all_tasks()} <= tasks
+    assert sockets() <= open_sockets
+    assert children() == processes
+    server.stop()
+    await running
+    assert children() <= before
+
+
+def _is_socket(fd: str) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").startswith("socket:")
+    except OSError:
+        return False

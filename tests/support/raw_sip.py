@@ -1,0 +1,89 @@
+"""A SIP caller whose every byte the test chooses: for INVITEs that no well-behaved phone would send."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+_calls = itertools.count(1)
+
+
+class RawCall(asyncio.DatagramProtocol):
+    """One call. `status` is the final response's."""
+
+    def __init__(self) -> None:
+        self.responses: asyncio.Queue[bytes] = asyncio.Queue()
+        self.transport: asyncio.DatagramTransport | None = None
+        self.status = 0
+        self._dialog = ("", "")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.responses.put_nowait(data)
+
+    def send(self, data: bytes) -> None:
+        """One datagram to Asterisk."""
+        assert self.transport is not None
+        self.transport.sendto(data)
+
+    async def final(self, *, timeout: float = 15) -> int:
+        """The status of the final response, 0 when there is none in time."""
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    response = await self.responses.get()
+                    match = re.match(rb"SIP/2\.0 (\d+)", response)
+                    if match is not None and int(match[1]) >= 200:
+                        self.status = int(match[1])
+                        return self.status
+        except TimeoutError:
+            return 0
+
+
+@asynccontextmanager
+async def raw_call(
+    user: str, port: int, headers: bytes = b"", *, body_type: bytes = b"application/sdp", sdp: bytes | None = None
+) -> AsyncGenerator[RawCall, None]:
+    """Send an INVITE with `headers` (whole lines with CRLF), and BYE at the end when it was answered."""
+    loop = asyncio.get_running_loop()
+    transport, call = await loop.create_datagram_endpoint(RawCall, remote_addr=("127.0.0.1", port))
+    own = transport.get_extra_info("sockname")[1]
+    tag = f"raw{next(_calls)}-{own}"
+    body = (
+        sdp
+        if sdp is not None
+        else (
+            b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            b"m=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        )
+    )
+
+    def request(method: str, number: int, to_tag: str = "", extra: bytes = b"", content: bytes = b"") -> bytes:
+        lines = [
+            f"{method} sip:{user}@127.0.0.1:{port} SIP/2.0",
+            f"Via: SIP/2.0/UDP 127.0.0.1:{own};rport;branch=z9hG4bK-{tag}-{number}-{method}",
+            "Max-Forwards: 70",
+            f"From: <sip:raw@127.0.0.1>;tag={tag}",
+            f"To: <sip:{user}@127.0.0.1>{to_tag}",
+            f"Call-ID: {tag}",
+            f"CSeq: {number} {method}",
+            f"Contact: <sip:raw@127.0.0.1:{own}>",
+        ]
+        head = "\r\n".join(lines).encode() + b"\r\n" + extra
+        return head + b"Content-Length: %d\r\n\r\n" % len(content) + content
+
+    call.send(request("INVITE", 1, extra=headers + b"Content-Type: " + body_type + b"\r\n", content=body))
+    try:
+        yield call
+    finally:
+        if call.status == 200:
+            call.send(request("ACK", 1))
+            call.send(request("BYE", 2))
+            await call.final(timeout=1)
+        transport.close()
+        await asyncio.sleep(0)
