@@ -133,13 +133,14 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGUSR1, _log_tasks)
         try:
             async with AsyncExitStack() as stack:
                 await self._start_and_serve(stack)
         except* (StartFault, AsteriskFault, AssistantsFileFault, AriReplaced, AriUnauthorized) as faults:
             raise _first(faults) from None
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
 
     async def _start_and_serve(self, stack: AsyncExitStack) -> None:
@@ -460,6 +461,17 @@ async def _background() -> AsyncGenerator[Start, None]:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _log_tasks() -> None:
+    """SIGUSR1: what every task waits for, for the operator of a server that seems stuck."""
+    for task in asyncio.all_tasks():
+        waits_at = []
+        step: Any = task.get_coro()
+        while step is not None and (frame := getattr(step, "cr_frame", None) or getattr(step, "ag_frame", None)):
+            waits_at.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
+            step = getattr(step, "cr_await", None) or getattr(step, "ag_await", None)
+        log.info("task", name=task.get_name(), waits_at=waits_at)
 
 
 def _free_tcp_port() -> int:

@@ -157,13 +157,24 @@ class EngineProcess:
 
     @staticmethod
     async def _end(process: asyncio.subprocess.Process) -> None:
-        if process.stdin is not None:
-            process.stdin.close()
-            with contextlib.suppress(ConnectionError):
-                await process.stdin.wait_closed()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        # asyncio takes a process for ended only when its pipes are: a full one must be emptied meanwhile.
+        emptying = asyncio.create_task(_empty(process.stdout), name="engine-rest")
         try:
             async with asyncio.timeout(1.0):
                 await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()
+        finally:
+            emptying.cancel()
+            await asyncio.gather(emptying, return_exceptions=True)
+
+
+async def _empty(stream: asyncio.StreamReader) -> None:
+    while await stream.read(1 << 16):
+        pass

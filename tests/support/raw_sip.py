@@ -18,7 +18,8 @@ class RawCall(asyncio.DatagramProtocol):
         self.responses: asyncio.Queue[bytes] = asyncio.Queue()
         self.transport: asyncio.DatagramTransport | None = None
         self.status = 0
-        self._dialog = ("", "")
+        self.to_tag = ""
+        """`;tag=…` of the far end, once it has answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
@@ -40,6 +41,8 @@ class RawCall(asyncio.DatagramProtocol):
                     match = re.match(rb"SIP/2\.0 (\d+)", response)
                     if match is not None and int(match[1]) >= 200:
                         self.status = int(match[1])
+                        tag = re.search(rb"^To:[^\r]*(;tag=[^\s;]+)", response, re.M)
+                        self.to_tag = tag[1].decode() if tag is not None else ""
                         return self.status
         except TimeoutError:
             return 0
@@ -82,8 +85,8 @@ async def raw_call(
         yield call
     finally:
         if call.status == 200:
-            call.send(request("ACK", 1))
-            call.send(request("BYE", 2))
+            call.send(request("ACK", 1, call.to_tag))
+            call.send(request("BYE", 2, call.to_tag))
             await call.final(timeout=1)
         transport.close()
         await asyncio.sleep(0)

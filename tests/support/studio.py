@@ -31,7 +31,7 @@ def read_wav(path: Path) -> Pcm:
     data = path.read_bytes()
     if len(data) < 44:
         return np.zeros(0, np.int16)
-    channels = int.from_bytes(data[22:24], "little")
+    channels = int.from_bytes(data[22:24], "little") or 1
     pcm = np.frombuffer(data[44 : len(data) - len(data) % (2 * channels)], "<i2")
     return pcm.reshape(-1, channels) if channels > 1 else pcm
 
