@@ -101,7 +101,7 @@ def parse_event(data: dict[str, Any]) -> AriEvent:
     kind = data["type"]
     if not isinstance(kind, str):
         raise ValueError("an event's type is not a string")  # noqa: TRY004 - malformed input, not misuse
-    channel = ChannelSnapshot.of(data["channel"]) if data.get("channel") else None
+    channel = ChannelSnapshot.of(data["channel"]) if data.get("channel") is not None else None
     if channel is not None:
         if kind == "StasisStart":
             return StasisStart(kind, data, channel, tuple(data.get("args", ())))

@@ -64,9 +64,9 @@ def fault_message(fault: Any) -> str:
     if kind == "string_too_short":
         return f"{path} must be longer than or equal to {context['min_length']} characters"
     if kind == "less_than_equal":
-        return f"{path} must not be greater than {context['le']}"
+        return f"{path} must not be greater than {context['le']:g}"
     if kind == "greater_than_equal":
-        return f"{path} must not be less than {context['ge']}"
+        return f"{path} must not be less than {context['ge']:g}"
     text = fault["msg"].removeprefix("Value error, ")
     if kind == "value_error" and " must be " in text:
         return f"{path}.{text}" if path and not text.startswith(path) else text

@@ -61,7 +61,7 @@ async def webhook_server() -> AsyncGenerator[Webhook, None]:
     webhook = Webhook()
     app = web.Application(client_max_size=64 << 20)
     app.router.add_post("/vapi", webhook.receive)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ari_assistant.dialogue.template import builtin_variables, render
+
+
+def test_variables_fill_in_and_filters_work() -> None:
+    assert render("Hello {{first_name | upcase}}!", {"first_name": "John"}).text == "Hello JOHN!"
+
+
+def test_a_missing_variable_renders_as_nothing_and_is_reported() -> None:
+    rendered = render("Hello {{first_name}}, {{a.b}}.", {})
+    assert rendered.text == "Hello , ."
+    assert rendered.missing == ("first_name", "a")
+
+
+def test_asking_whether_a_variable_is_there_is_not_missing_it() -> None:
+    rendered = render("{% if vip %}Dear{% else %}Hello{% endif %}", {})
+    assert rendered.text == "Hello"
+    assert rendered.missing == ()
+
+
+def test_a_hyphen_may_be_written_as_an_underscore() -> None:
+    values = {"our-call-id": "42"}
+    assert render("{{our_call_id}} {{our-call-id}}", values).text == "42 42"
+
+
+def test_a_broken_template_gives_its_plain_text_and_the_fault() -> None:
+    rendered = render("Hello {{ first_name, {% if %} you", {"first_name": "John"})
+    assert rendered.text.startswith("Hello")
+    assert "{" not in rendered.text
+    assert rendered.fault is not None
+
+
+def test_an_endless_loop_is_cut_off() -> None:
+    rendered = render("{% for i in (1..1000000) %}x{% endfor %}", {})
+    assert rendered.fault is not None
+
+
+def test_built_in_variables_have_vapis_texts() -> None:
+    values = builtin_variables(datetime(2026, 5, 4, 15, 10, tzinfo=UTC), customer={"number": "1"}, call=None)
+    assert values["now"] == "May 4, 2026, 3:10 PM UTC"
+    assert values["currentDateTime"] == "Monday, May 4, 2026 at 3:10 PM UTC"
+    assert values["date"] == "May 4, 2026 UTC"
+    assert values["time"] == "3:10 PM UTC"
+    assert (values["year"], values["month"], values["day"]) == ("2026", "May", "4")
+    assert render("{{customer.number}}", values).text == "1"
+    assert "call" not in values

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.error import error_body, validation_messages
+from ari_assistant.vapi.phone_number import PhoneNumber
+
+
+def messages(schema: type[BaseModel], body: Any) -> list[str]:
+    with pytest.raises(ValidationError) as raised:
+        schema.model_validate(body)
+    return validation_messages(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"foo": 1}, ["property foo should not exist"]),
+        ({"server": {"foo": 1}}, ["server.property foo should not exist"]),
+        ({"name": 5}, ["name must be a string"]),
+        ({"name": "x" * 41}, ["name must be shorter than or equal to 40 characters"]),
+        ({"maxDurationSeconds": 5}, ["maxDurationSeconds must not be less than 10"]),
+        ({"maxDurationSeconds": "long"}, ["maxDurationSeconds must be a number"]),
+        ({"endCallPhrases": ["x"]}, ["endCallPhrases.0 must be longer than or equal to 2 characters"]),
+        ({"model": {}}, ["model.provider should not be null or undefined"]),
+        ({"model": "gpt"}, ["model must be an object"]),
+        ({"hooks": {}}, ["hooks must be an array"]),
+        (
+            {"firstMessageMode": "never"},
+            [
+                "firstMessageMode must be one of the following values: assistant-speaks-first,"
+                " assistant-waits-for-user or assistant-speaks-first-with-model-generated-message"
+            ],
+        ),
+        ({"foo": 1, "bar": 2}, ["property foo should not exist", "property bar should not exist"]),
+    ],
+)
+def test_faults_are_told_in_the_contracts_words(body: Any, expected: list[str]) -> None:
+    assert messages(Assistant, body) == expected
+
+
+def test_unknown_providers_and_their_properties_are_kept() -> None:
+    body = {"voice": {"provider": "11labs", "voiceId": "x", "stability": 0.5}}
+    assert Assistant.model_validate(body).wire() == body
+
+
+def test_numbers_that_this_server_cannot_provide_are_refused_with_the_reason() -> None:
+    base = {"provider": "vapi", "sipUri": "sip:a@b"}
+    assert "sells no numbers" in messages(PhoneNumber, base | {"numberDesiredAreaCode": "415"})[0]
+    assert "cannot challenge" in messages(PhoneNumber, base | {"authentication": {"username": "u"}})[0]
+    assert "SIP URI" in messages(PhoneNumber, base | {"sipUri": "john"})[0]
+
+
+def test_the_error_body_has_nests_shape() -> None:
+    assert error_body(404, "gone") == {"message": "gone", "error": "Not Found", "statusCode": 404}
+    assert error_body(400, ["a", "b"])["message"] == ["a", "b"]
