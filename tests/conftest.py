@@ -31,6 +31,13 @@ def _open_sockets() -> set[str]:
     return found
 
 
+@pytest.fixture(scope="session", autouse=True)
+def imports_are_not_collected() -> None:
+    """What has been imported stays: the collection after every test need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """A test that leaves a thread or a socket open fails."""

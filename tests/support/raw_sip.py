@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 _calls = itertools.count(1)
@@ -18,6 +18,9 @@ class RawCall(asyncio.DatagramProtocol):
         self.responses: asyncio.Queue[bytes] = asyncio.Queue()
         self.transport: asyncio.DatagramTransport | None = None
         self.status = 0
+        self.media_port = 0
+        """Where the far end wants RTP."""
+        self.acknowledge: Callable[[], None] = lambda: None
         self.to_tag = ""
         """`;tag=…` of the far end, once it has answered."""
 
@@ -43,6 +46,8 @@ class RawCall(asyncio.DatagramProtocol):
                         self.status = int(match[1])
                         tag = re.search(rb"^To:[^\r]*(;tag=[^\s;]+)", response, re.M)
                         self.to_tag = tag[1].decode() if tag is not None else ""
+                        media = re.search(rb"^m=audio (\d+)", response, re.M)
+                        self.media_port = int(media[1]) if media is not None else 0
                         return self.status
         except TimeoutError:
             return 0
@@ -80,12 +85,13 @@ async def raw_call(
         head = "\r\n".join(lines).encode() + b"\r\n" + extra
         return head + b"Content-Length: %d\r\n\r\n" % len(content) + content
 
+    call.acknowledge = lambda: call.send(request("ACK", 1, call.to_tag))
     call.send(request("INVITE", 1, extra=headers + b"Content-Type: " + body_type + b"\r\n", content=body))
     try:
         yield call
     finally:
         if call.status == 200:
-            call.send(request("ACK", 1, call.to_tag))
+            call.acknowledge()
             call.send(request("BYE", 2, call.to_tag))
             await call.final(timeout=1)
         transport.close()

@@ -1,0 +1,295 @@
+"""`python -m benchmarks first-audio | turns | barge-in | memory | start`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import click
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
+from ari_assistant.asterisk.obtain import obtain
+from ari_assistant.asterisk.process import AsteriskProcess
+from benchmarks.caller import LOUD, measured_call
+from tests.e2e.conftest import ASSISTANTS
+from tests.support.house import House, free_port, free_sip_port
+from tests.support.studio import Studio, read_wav
+
+console = Console(width=110)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def table(title: str, rows: Sequence[tuple[str, Sequence[float]]], *, unit: str, reference: str) -> None:
+    """p50, p95 and the ratio of p50 to that of the row named `reference`."""
+    output = Table(title=title)
+    for column in ("", "n", f"p50 {unit}", f"p95 {unit}", f"ratio to {reference}"):
+        output.add_column(column, justify="left" if not column else "right")
+    base = statistics.median(dict(rows)[reference])
+    for name, values in rows:
+        middle = statistics.median(values)
+        output.add_row(
+            name, str(len(values)), f"{middle:.1f}", f"{percentile(values, 0.95):.1f}", f"{middle / base:.2f}"
+        )
+    console.print(output)
+    load = os.getloadavg()[0]
+    console.print(f"{os.cpu_count()} cores, load {load:.1f}, {time.strftime('%Y-%m-%d')}", style="dim")
+
+
+class _Started:
+    """A server for the length of a block."""
+
+    def __init__(self, assistants: dict[str, Any] = ASSISTANTS) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
+        self.house = House(self.folder / "house", assistants)
+
+    def __enter__(self) -> House:
+        self.house.start()
+        time.sleep(2.0)  # the first messages are synthesised
+        return self.house
+
+    def __exit__(self, *_: object) -> None:
+        self.house.stop()
+        shutil.rmtree(self.folder)
+
+
+async def _bare_asterisk(folder: Path) -> tuple[AsteriskProcess, int]:
+    """The same Asterisk with the same configuration, and an extension that answers and plays a tone itself."""
+    binary = obtain("auto", lambda *_: None)
+    sip_port, ari_port, password = free_sip_port(), free_port(), new_password()
+    options = InstanceOptions(
+        sip_host="127.0.0.1", sip_port=sip_port, rtp_first=40000, rtp_last=40199, ari_port=ari_port,
+        ari_username="bench", ari_password=password, app="bench", media_address="127.0.0.1",
+    )  # fmt: skip
+    conf = render_instance(folder, binary, options)
+    with (conf.parent / "modules.conf").open("a") as file:
+        file.write("load = app_milliwatt.so\n")
+    dialplan = conf.parent / "extensions.conf"
+    dialplan.write_text(dialplan.read_text() + "exten => tone,1,Answer()\n same => n,Milliwatt()\n")
+    process = AsteriskProcess(
+        binary, conf,
+        ping_url=f"http://127.0.0.1:{ari_port}/ari/asterisk/ping",
+        authorization=aiohttp.encode_basic_auth("bench", password),
+    )  # fmt: skip
+    await process.start()
+    return process, sip_port
+
+
+@click.group()
+def main() -> None:
+    """Each command prints one table, with a ratio to a reference of the same run."""
+
+
+@main.command("first-audio")
+@click.option("--calls", default=40)
+def first_audio(calls: int) -> None:
+    """INVITE → first audio, against an Asterisk that answers and plays a tone by itself."""
+
+    async def one(user: str, port: int, headers: bytes = b"") -> float:
+        async with measured_call(user, port, headers) as caller:
+            return (await caller.hears_sound(caller.invited) - caller.invited) * 1000
+
+    async def measure(house: House) -> None:
+        folder = Path(tempfile.mkdtemp())
+        process, port = await _bare_asterisk(folder)
+        try:
+            names = [f"X-First_Name: Person {n}\r\n".encode() for n in range(calls)]
+            rows: list[tuple[str, list[float]]] = [
+                ("Asterisk alone (tone)", [await one("tone", port) for _ in range(calls)]),
+                ("cached greeting", [await one("banana", house.sip_port) for _ in range(calls)]),
+                ("greeting with a new name", [await one("desk", house.sip_port, name) for name in names]),
+            ]
+        finally:
+            await process.stop()
+            shutil.rmtree(folder)
+        table("INVITE → first audio", rows, unit="ms", reference="Asterisk alone (tone)")
+
+    with _Started() as house:
+        asyncio.run(measure(house))
+
+
+@main.command()
+@click.option("--turns", "count", default=20)
+def turns(count: int) -> None:
+    """Caller stops → reply heard, against the bare time of both engines and the endpointing wait."""
+    folder = Path(tempfile.mkdtemp())
+    studio = Studio(folder)
+    questions = ["When are you open?", "What are your opening hours?", "Could you tell me when you are open?"]
+    clips = [read_wav(studio.say(text)) for text in questions]
+    bare = []
+    for clip in clips * 4:
+        began = time.perf_counter()
+        studio.hear(clip)
+        list(studio._piper.run({"text": "From nine to five, number one."}, b""))
+        bare.append((time.perf_counter() - began) * 1000 + 600)
+
+    async def measure(house: House) -> list[float]:
+        """A call a turn: every reply has words that were never said before, so that no cache helps."""
+        heard: list[float] = []
+        for n in range(count):
+            clip = clips[n % len(clips)]
+            async with measured_call("bench", house.sip_port, f"X-Word: {n + 100}\r\n".encode()) as caller:
+                await asyncio.sleep(0.5)
+                caller.say(clip)
+                await asyncio.sleep(clip.size / 8000)
+                first = await caller.hears_sound(caller.said_until)
+                heard.append((first - caller.said_until) * 1000)
+                await caller.hears_quiet(0.6)
+        return heard
+
+    fact = {"ask": ["when are you open", "opening hours"], "say": "From nine to five, number {{word}}."}
+    bench = {"id": "bench", "model": {"provider": "built-in", "facts": [fact]}}
+    number = {"provider": "vapi", "sipUri": "sip:bench@localhost", "assistantId": "bench"}
+    with _Started({"assistants": [bench], "phoneNumbers": [number]}) as house:
+        heard = asyncio.run(measure(house))
+        latencies = []
+        for n in range(count):
+            record = asyncio.run(house.ended_call("bench", number=n))
+            latencies += record["artifact"]["performanceMetrics"]["turnLatencies"]
+    rows: list[tuple[str, Sequence[float]]] = [
+        ("endpointing wait + both engines, bare", bare),
+        ("caller stops → reply heard", heard),
+    ]
+    for key, name in (
+        ("endpointingLatency", "  of it endpointing"),
+        ("transcriberLatency", "  recognition after it"),
+        ("modelLatency", "  brain"),
+        ("voiceLatency", "  voice"),
+        ("transportLatency", "  transport"),
+    ):
+        rows.append((name, [latency[key] for latency in latencies]))
+    table(
+        "A turn, offline (recognition runs during the endpointing wait)",
+        rows,
+        unit="ms",
+        reference="endpointing wait + both engines, bare",
+    )
+    shutil.rmtree(folder)
+
+
+@main.command("barge-in")
+@click.option("--times", default=15)
+def barge_in(times: int) -> None:
+    """Caller begins to speak → the assistant is silent, against `voiceSeconds`."""
+    folder = Path(tempfile.mkdtemp())
+    clip = read_wav(Studio(folder).say("Excuse me, when are you open?", after=0.0))
+    clip = clip[int(np.argmax(np.abs(clip) > LOUD)) :]
+
+    async def one(house: House) -> float:
+        async with measured_call("talker", house.sip_port) as caller:
+            await caller.hears_sound(caller.invited)
+            await asyncio.sleep(1.5)
+            caller.say(clip)
+            await asyncio.sleep(0.1)
+            stopped = await caller.hears_quiet(0.4)
+            return (stopped - caller.said_from) * 1000
+
+    with _Started() as house:
+        stops = [asyncio.run(one(house)) for _ in range(times)]
+    rows = [("voiceSeconds (0.2 s)", [200.0]), ("caller speaks → silence", stops)]
+    table("Barge-in", rows, unit="ms", reference="voiceSeconds (0.2 s)")
+    shutil.rmtree(folder)
+
+
+@main.command()
+def memory() -> None:
+    """Resident memory by process, idle and with four calls, against a bare Python."""
+
+    def megabytes(pid: int) -> float:
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+
+    async def with_calls(house: House, measure: Any) -> None:
+        async def hold() -> None:
+            async with measured_call("talker", house.sip_port):
+                await asyncio.sleep(5)
+
+        held = [asyncio.create_task(hold()) for _ in range(4)]
+        await asyncio.sleep(4)
+        measure()
+        await asyncio.gather(*held)
+
+    bare = subprocess.Popen(["python3", "-c", "input()"], stdin=subprocess.PIPE)
+    time.sleep(0.3)
+    reference = megabytes(bare.pid)
+    bare.communicate(b"\n")
+    output = Table(title="Memory (RSS)")
+    for column in ("process", "idle MB", "4 calls MB", "ratio to a bare Python"):
+        output.add_column(column, justify="left" if column == "process" else "right")
+    with _Started() as house:
+        assert house.process is not None
+        pids = {
+            "ari-assistant": house.process.pid,
+            "moonshine": house.engine("moonshine").pid,
+            "piper": house.engine("piper").pid,
+            "asterisk": house.asterisk_pid,
+        }
+        idle = {name: megabytes(pid) for name, pid in pids.items()}
+        busy: dict[str, float] = {}
+        asyncio.run(with_calls(house, lambda: busy.update({n: megabytes(p) for n, p in pids.items()})))
+    for name in pids:
+        output.add_row(name, f"{idle[name]:.0f}", f"{busy[name]:.0f}", f"{idle[name] / reference:.1f}")
+    total = (sum(idle.values()), sum(busy.values()))
+    output.add_row("all", f"{total[0]:.0f}", f"{total[1]:.0f}", f"{total[0] / reference:.1f}")
+    console.print(output)
+
+
+@main.command()
+@click.option("--cold/--warm-only", default=True, help="Also measure without any cache of Asterisk.")
+def start(cold: bool) -> None:
+    """`make run` on a fresh clone → the line `Dial sip:`, first cold and then warm; reference: warm."""
+    folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
+    clone = folder / "clone"
+    subprocess.run(["git", "clone", "-q", ".", clone], check=True)
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("ARI_ASSISTANT_", "VIRTUAL_ENV"))},
+        "ARI_ASSISTANT_SIP_PORT": str(free_sip_port()),
+        "ARI_ASSISTANT_API_PORT": str(free_port()),
+        "ARI_ASSISTANT_RTP_PORTS": "41000-41099",
+        **({"XDG_CACHE_HOME": str(folder / "cache"), "PIP_NO_CACHE_DIR": "1"} if cold else {}),
+    }
+
+    def until_dial() -> float:
+        began = time.monotonic()
+        out = folder / "out"
+        with out.open("wb") as sink:
+            process = subprocess.Popen(
+                ["make", "-s", "run"], cwd=clone, env=environment, stdout=sink, stderr=sink, start_new_session=True
+            )
+        try:
+            while not re.search(rb"^Dial sip:", out.read_bytes(), re.M):
+                if process.poll() is not None:
+                    raise click.ClickException(out.read_text()[-2000:])
+                time.sleep(0.02)
+            return time.monotonic() - began
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+    first = until_dial()
+    again = [until_dial() for _ in range(3)]
+    rows = [("cold: fresh clone, no caches" if cold else "fresh clone", [first]), ("warm", again)]
+    table("make run → first dialable second", rows, unit="s", reference="warm")
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
