@@ -171,7 +171,10 @@ async def _server(settings: Settings, running: bool) -> Finding:
 
 
 async def _ari(settings: Settings) -> Finding:
-    password = settings.ari_password.get_secret_value() if settings.ari_password else ""
+    try:
+        password = settings.password_of_running_asterisk or ""
+    except OSError as fault:
+        return Finding("ARI", f"the password cannot be read: {fault}", "correct ARI_ASSISTANT_ARI_PASSWORD_FILE")
     headers = {"Authorization": aiohttp.encode_basic_auth(settings.ari_username, password)}
     url = settings.asterisk.rstrip("/").removesuffix("/ari") + "/ari/asterisk/info"
     try:

@@ -276,14 +276,18 @@ class Server:
     async def _start_asterisk(self, start: Start, data: Path) -> AriCredentials:
         settings = self._settings
         if settings.asterisk.startswith(("http://", "https://")):
-            if settings.ari_password is None:
+            try:
+                password = settings.password_of_running_asterisk
+            except OSError as fault:
+                raise StartFault(
+                    f"the ARI password cannot be read: {fault}", cure="correct ARI_ASSISTANT_ARI_PASSWORD_FILE"
+                ) from fault
+            if password is None:
                 raise StartFault(
                     "a running Asterisk needs credentials",
                     cure="set ARI_ASSISTANT_ARI_USERNAME and ARI_ASSISTANT_ARI_PASSWORD as in its ari.conf",
                 )
-            return AriCredentials(
-                settings.asterisk, settings.ari_username, settings.ari_password.get_secret_value()
-            )
+            return AriCredentials(settings.asterisk, settings.ari_username, password)
         binary = await asyncio.to_thread(obtain, settings.asterisk, self._progress)
         self._progress("starting Asterisk", 0, 0)
         credentials = AriCredentials(

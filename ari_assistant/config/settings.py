@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     ari_username: str = "ari-assistant"
     ari_password: SecretStr | None = None
     """Only for a running Asterisk; ours gets a new one at every start."""
+    ari_password_file: Path | None = None
+    """… or a file that holds it (a secret, a volume)."""
     ari_app: str = Field(default="ari-assistant", pattern=r"^[A-Za-z0-9_-]+$")
     media_host: str = "127.0.0.1"
     """Where our end of ExternalMedia is bound; Asterisk must reach it."""
@@ -103,6 +105,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Initial values (files are among them) below the environment."""
         return (_Environment(settings_cls), init_settings)
+
+    @property
+    def password_of_running_asterisk(self) -> str | None:
+        """`ari_password`, else what `ari_password_file` holds. Raises OSError when that cannot be read."""
+        if self.ari_password is not None:
+            return self.ari_password.get_secret_value()
+        return self.ari_password_file.read_text().strip() if self.ari_password_file is not None else None
 
     @property
     def rtp_range(self) -> tuple[int, int]:
