@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+from ari_assistant.config.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_diagrams_are_those_of_the_tables() -> None:
+    spec = importlib.util.spec_from_file_location("gen_diagrams", ROOT / "docs/gen_diagrams.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (ROOT / "docs/turn-taking.md").read_text()
+    assert module.rendered(page) == page, "run: python docs/gen_diagrams.py"
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    documented = set(re.findall(r"^\| `ARI_ASSISTANT_(\w+)`", (ROOT / "docs/configuration.md").read_text(), re.M))
+    assert {name.lower() for name in documented} == set(Settings.model_fields)
