@@ -47,7 +47,7 @@ def nothing_left_behind() -> Iterator[None]:
     yield
     gc.collect()
     left: list[str] = []
-    for _ in range(40):  # asyncio's thread that reaps a killed child ends a moment after the child
+    for _ in range(200):  # asyncio's thread that reaps a killed child ends a moment after the child
         left = [t.name for t in set(threading.enumerate()) - threads if not t.name.startswith(_POOLED)]
         if not left:
             break

@@ -1,0 +1,115 @@
+"""A call answered by an OpenAI-compatible endpoint: clause by clause, cancelled when the caller interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from ari_assistant.phone.line import place_call
+from tests.support.chat_server import ChatServer, chat_server
+from tests.support.house import House
+from tests.support.listening import ask, heard_something, speaking
+from tests.support.studio import Studio
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+async def chat() -> AsyncGenerator[ChatServer, None]:
+    async with chat_server() as server:
+        yield server
+
+
+async def number(house: House, chat: ChatServer, user: str) -> str:
+    assistant = await house.created(
+        "/assistant",
+        {
+            "firstMessage": "Hello {{first_name}}.",
+            "model": {
+                "provider": "custom-llm",
+                "url": chat.url,
+                "model": "mine",
+                "messages": [{"role": "system", "content": "You speak with {{first_name}}."}],
+            },
+        },
+    )
+    await house.created(
+        "/phone-number",
+        {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": assistant["id"]},
+    )
+    return house.uri(user)
+
+
+async def test_the_reply_is_spoken_while_it_is_still_being_made(
+    house: House, studio: Studio, chat: ChatServer, heard: Path
+) -> None:
+    finished = asyncio.Event()
+
+    async def slowly(request, body):  # type: ignore[no-untyped-def]
+        texts = ["The garden ", "is full of roses. ", *["And more and more. "] * 4]
+        response = await chat.says(*texts, pause=0.8)(request, body)
+        finished.set()
+        return response
+
+    chat.behaviour = slowly
+    uri = await number(house, chat, "llm1")
+    async with place_call(uri, headers=["X-First_Name: John"], record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("Tell me about the garden."))
+        await speaking(heard)
+        assert not finished.is_set(), "the first clause is heard before the model has finished"
+        await heard_something(heard, quiet=2.0, timeout=40)
+    assert "garden is full of roses" in studio.hear(heard)
+    messages = chat.requests[0]["messages"]
+    assert messages[0] == {"role": "system", "content": "You speak with John."}
+    assert messages[1] == {"role": "assistant", "content": "Hello John."}
+    assert messages[2]["role"] == "user"
+    assert "garden" in messages[2]["content"]
+
+
+async def test_an_interruption_cancels_the_model_and_it_is_told_only_what_was_heard(
+    house: House, studio: Studio, chat: ChatServer, heard: Path
+) -> None:
+    chat.behaviour = chat.says(*["This story goes on for ever and ever, my friend. "] * 60, pause=0.5)
+    uri = await number(house, chat, "llm2")
+    async with place_call(uri, headers=["X-First_Name: Amy"], record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("Please tell me a story."))
+        await speaking(heard)
+        await asyncio.sleep(2.5)
+        chat.behaviour = chat.says("Certainly, I have stopped.")
+        await ask(call, studio.say("Thank you, that is enough now."))
+        async with asyncio.timeout(10):
+            await chat.cancelled.wait()
+        await heard_something(heard, quiet=1.5)
+    assert "i have stopped" in studio.hear(heard)
+    told = chat.requests[1]["messages"]
+    assert [m["role"] for m in told] == ["system", "assistant", "user", "assistant", "user"]
+    assert told[3]["content"].startswith("This story goes on")
+    assert told[3]["content"].count("story") < 5
+
+
+async def test_a_model_that_fails_is_apologised_for_and_asked_again(
+    house: House, studio: Studio, chat: ChatServer, heard: Path
+) -> None:
+    async def broken(request, body):  # type: ignore[no-untyped-def]
+        request.transport.abort()
+
+    chat.behaviour = broken
+    uri = await number(house, chat, "llm3")
+    async with place_call(uri, headers=["X-First_Name: Bob"], record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("Can you hear me?"))
+        await heard_something(heard)
+        chat.behaviour = chat.says("Now it works again.")
+        await ask(call, studio.say("Can you hear me?"))
+        await heard_something(heard)
+    words = studio.hear(heard)
+    assert "something went wrong" in words
+    assert "works again" in words
