@@ -108,6 +108,7 @@ class Server:
         self._progress = progress
         self._announce = announce
         self._stopping = asyncio.Event()
+        self._starting: asyncio.Task[None] | None = None
         self._live = LiveCalls()
         self._ready: dict[str, bool] = dict.fromkeys(
             ("database", "asterisk", "ari", "transcriber", "voice"), False
@@ -117,8 +118,10 @@ class Server:
         self._ari: AriClient | None = None
 
     def stop(self) -> None:
-        """End the calls and `run`, in order."""
+        """End the calls and `run`, in order; a start that is still under way is given up."""
         self._stopping.set()
+        if self._starting is not None:
+            self._starting.cancel()
 
     def health(self) -> dict[str, bool]:
         """Part → ready."""
@@ -134,16 +137,28 @@ class Server:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGUSR1, _log_tasks)
+        self._starting = serving = asyncio.create_task(self._start_and_serve(), name="serve")
         try:
-            async with AsyncExitStack() as stack:
-                await self._start_and_serve(stack)
+            await asyncio.wait({serving})
+            if not serving.cancelled() or not self._stopping.is_set():
+                serving.result()
         except* (StartFault, AsteriskFault, AssistantsFileFault, AriReplaced, AriUnauthorized) as faults:
             raise _first(faults) from None
         finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
 
-    async def _start_and_serve(self, stack: AsyncExitStack) -> None:
+    async def _start_and_serve(self) -> None:
+        async with AsyncExitStack() as stack:
+            await self._bring_up(stack)
+            self._starting = None  # from here on `stop` is waited for, not thrown
+            await self._stopping.wait()
+            log.info("stopping", calls=len(self._live))
+
+    async def _bring_up(self, stack: AsyncExitStack) -> None:
+        """Everything up to the line that says what to dial; `stack` takes it down again in reverse order."""
         settings = self._settings
         began = time.monotonic()
         data = settings.data_dir.resolve()
@@ -198,8 +213,6 @@ class Server:
         start(self._warm(voice, catalogue), name="warm")
         log.info("ready", seconds=round(time.monotonic() - began, 2))
         self._announce(await self._dial_line(catalogue))
-        await self._stopping.wait()
-        log.info("stopping", calls=len(self._live))
 
     # -- parts ----------------------------------------------------------------------------------------------
 

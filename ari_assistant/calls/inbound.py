@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ari_assistant.ari.errors import AriError, AriNotFound
+from ari_assistant.ari.errors import AriError, AriNotFound, AriRequestError
 from ari_assistant.ari.events import AriEvent, StasisStart
 from ari_assistant.calls.assistant_request import Answer, Forward, NoAnswer, Speak, UseAssistant, ask
 from ari_assistant.calls.ending import (
@@ -40,13 +40,13 @@ from ari_assistant.vapi.server_message import envelope, wants
 from ari_assistant.webhooks.outbox import Outbox
 from ari_assistant.webhooks.precedence import first_server
 
-__all__ = ["InboundCall"]
+__all__ = ["CAUSE_FAILURE", "InboundCall"]
 
 log = get_logger("calls")
 
 _CAUSE_UNALLOCATED = 1
 """Q.850: unallocated number; Asterisk turns it into 404."""
-_CAUSE_FAILURE = 34
+CAUSE_FAILURE = 34
 """Q.850: no circuit available; 503."""
 _LEFT = frozenset({"StasisEnd", "ChannelDestroyed"})
 
@@ -278,13 +278,19 @@ class InboundCall:
             text = f"a destination of type {destination.type} needs a trunk, which this version does not have"
             await self._no_assistant(found, Ending("call.in-progress.error-transfer-failed", text))
             return
+        if self._ending is not None:
+            return
+        # The redirect makes the channel leave at once: the reason must stand before that is heard of.
+        self._ending = Ending(reason, f"redirected to {destination.sip_uri}")
+        try:
+            await self._channel.redirect(f"PJSIP/{destination.sip_uri}")
+        except AriRequestError as fault:
+            self._ending = None
+            await self._no_assistant(None, Ending("call.in-progress.error-transfer-failed", str(fault)))
+            return
         self._record.destination = destination.wire()
         self._record.happened(CallEvent.FORWARDED)
         self._send("status-update", status="forwarding", destination=destination.wire())
-        ending = Ending(reason, f"redirected to {destination.sip_uri}")
-        if self._ending is None:
-            self._ending = ending
-        await self._channel.redirect(f"PJSIP/{destination.sip_uri}")
         self._log.info("call_redirected", destination=destination.sip_uri)
 
     async def _close(self) -> None:
@@ -292,7 +298,7 @@ class InboundCall:
         if self._caller_up and (self._record is None or self._record.state is not CallState.FORWARDING):
             failed = self._ending is not None and self._ending.is_fault
             try:
-                await self._channel.hangup(reason_code=_CAUSE_FAILURE if failed else None)
+                await self._channel.hangup(reason_code=CAUSE_FAILURE if failed else None)
             except AriError as fault:
                 self._log.warning("hangup_failed", reason=str(fault))
         record, outbox = self._record, self._outbox

@@ -7,7 +7,7 @@ import asyncio
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent, StasisStart
 from ari_assistant.calls.ending import MEDIA_LOST, SHUTDOWN
-from ari_assistant.calls.inbound import InboundCall
+from ari_assistant.calls.inbound import CAUSE_FAILURE, InboundCall
 from ari_assistant.calls.legs import BRIDGE_PREFIX, MEDIA_PREFIX
 from ari_assistant.calls.services import Services
 from ari_assistant.telemetry import get_logger
@@ -38,6 +38,9 @@ class LiveCalls:
             return
         if self._services is None or self._closing:
             log.warning("call_refused", channel=event.channel.id, reason="the server is starting or stopping")
+            if self._services is not None:
+                refusal = self._services.ari.channels.get(event.channel.id).hangup(reason_code=CAUSE_FAILURE)
+                self._services.spawn(refusal, f"refuse-{event.channel.id}")
             return
         call = InboundCall(self._services, event)
         task = asyncio.create_task(call.run(), name=f"call-{event.channel.id}")

@@ -10,7 +10,7 @@ import pytest
 from ari_assistant.phone.line import place_call
 from tests.support.house import House
 from tests.support.listening import ask, heard_something, speaking
-from tests.support.studio import Studio, read_wav
+from tests.support.studio import Studio, read_wav, sounds_like
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
@@ -22,14 +22,16 @@ async def test_the_caller_is_greeted_by_the_name_in_a_header_of_any_spelling(
     async with place_call(house.uri("desk"), headers=[header], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert "hello john how can i help" in studio.hear(heard)
+    words = studio.hear(heard)
+    assert sounds_like(words, "hello john how can i help")
+    assert "john" in words
 
 
 async def test_a_missing_variable_is_left_out_and_logged(house: House, studio: Studio, heard: Path) -> None:
     async with place_call(house.uri("desk"), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert "hello how can i help" in studio.hear(heard)
+    assert sounds_like(studio.hear(heard), "hello how can i help")
     assert house.logged("variable_missing")[-1]["names"] == ["first_name"]
 
 
@@ -49,7 +51,7 @@ async def test_a_question_is_answered_from_the_facts_and_recorded(
         await ask(call, studio.say("When are you open?"))
         await heard_something(heard)
     record = await house.ended_call("desk")
-    assert "nine to five" in studio.hear(heard)
+    assert sounds_like(studio.hear(heard), "nine to five")
     assert record["endedReason"] == "customer-ended-call"
     roles = [message["role"] for message in record["artifact"]["messages"]]
     assert roles == ["bot", "user", "bot"]
@@ -65,8 +67,8 @@ async def test_a_question_is_answered_from_the_facts_and_recorded(
     }
     # The recording: caller left, assistant right.
     stereo = read_wav(Path(record["artifact"]["recordingPath"]))
-    assert "when are you open" in studio.hear(stereo[:, 0])
-    assert "nine to five" in studio.hear(stereo[:, 1])
+    assert sounds_like(studio.hear(stereo[:, 0]), "when are you open")
+    assert sounds_like(studio.hear(stereo[:, 1]), "nine to five")
     assert "nine" not in studio.hear(stereo[:, 0])
 
 
@@ -87,8 +89,8 @@ async def test_the_caller_interrupts_and_history_holds_only_what_was_heard(
     assert "nobody ever did" not in interrupted
     assert record["artifact"]["performanceMetrics"]["numAssistantInterrupted"] == 1
     words = studio.hear(heard)
-    assert "nine to five" in words
-    assert "bridge came later" not in words
+    assert sounds_like(words, "nine to five")
+    assert not sounds_like(words, "bridge came later")
 
 
 async def test_a_protected_greeting_is_not_interrupted_and_what_was_said_over_it_is_answered(
@@ -99,8 +101,8 @@ async def test_a_protected_greeting_is_not_interrupted_and_what_was_said_over_it
         await call.wait_for("played")
         await heard_something(heard, quiet=2.0)
     words = studio.hear(heard)
-    assert "welcome to the high mountain hotel" in words
-    assert "nine to five" in words
+    assert sounds_like(words, "welcome to the high mountain hotel")
+    assert sounds_like(words, "nine to five")
 
 
 async def test_a_caller_who_hangs_up_mid_sentence_leaves_a_record(
@@ -134,8 +136,8 @@ async def test_two_callers_at_once_hear_their_own_assistants_only(
     assert "mountain" not in banana
     assert "mountain" in mountain
     assert "banana" not in mountain
-    assert "nine to five" in banana
-    assert "nine to five" in mountain
+    assert sounds_like(banana, "nine to five")
+    assert sounds_like(mountain, "nine to five")
 
 
 @pytest.mark.parametrize(("codec", "tcp"), [("PCMA", False), ("G722", False), ("PCMU", True)])
@@ -150,4 +152,4 @@ async def test_other_codecs_and_transports(
         await heard_something(heard)
     words = studio.hear(heard)
     assert "banana" in words
-    assert "nine to five" in words
+    assert sounds_like(words, "nine to five")

@@ -12,7 +12,7 @@ from ari_assistant.phone.line import place_call
 from tests.support.chat_server import ChatServer, chat_server
 from tests.support.house import House
 from tests.support.listening import ask, heard_something, speaking
-from tests.support.studio import Studio
+from tests.support.studio import Studio, sounds_like
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
@@ -49,7 +49,7 @@ async def test_the_reply_is_spoken_while_it_is_still_being_made(
     finished = asyncio.Event()
 
     async def slowly(request, body):  # type: ignore[no-untyped-def]
-        texts = ["The garden ", "is full of roses. ", *["And more and more. "] * 4]
+        texts = ["Nobody knows ", "the answer to that. ", *["And more and more. "] * 4]
         response = await chat.says(*texts, pause=0.8)(request, body)
         finished.set()
         return response
@@ -63,7 +63,7 @@ async def test_the_reply_is_spoken_while_it_is_still_being_made(
         await speaking(heard)
         assert not finished.is_set(), "the first clause is heard before the model has finished"
         await heard_something(heard, quiet=2.0, timeout=40)
-    assert "garden is full of roses" in studio.hear(heard)
+    assert sounds_like(studio.hear(heard), "nobody knows the answer to that")
     messages = chat.requests[0]["messages"]
     assert messages[0] == {"role": "system", "content": "You speak with John."}
     assert messages[1] == {"role": "assistant", "content": "Hello John."}
@@ -87,7 +87,7 @@ async def test_an_interruption_cancels_the_model_and_it_is_told_only_what_was_he
         async with asyncio.timeout(10):
             await chat.cancelled.wait()
         await heard_something(heard, quiet=1.5)
-    assert "i have stopped" in studio.hear(heard)
+    assert sounds_like(studio.hear(heard), "i have stopped")
     told = chat.requests[1]["messages"]
     assert [m["role"] for m in told] == ["system", "assistant", "user", "assistant", "user"]
     assert told[3]["content"].startswith("This story goes on")
@@ -111,5 +111,5 @@ async def test_a_model_that_fails_is_apologised_for_and_asked_again(
         await ask(call, studio.say("Can you hear me?"))
         await heard_something(heard)
     words = studio.hear(heard)
-    assert "something went wrong" in words
-    assert "works again" in words
+    assert sounds_like(words, "something went wrong")
+    assert sounds_like(words, "works again")

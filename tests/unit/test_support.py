@@ -1,0 +1,15 @@
+"""The tools of the tests must be able to say no."""
+
+from __future__ import annotations
+
+from tests.support.studio import sounds_like
+
+
+def test_a_phrase_is_found_where_it_was_said_and_nowhere_else() -> None:
+    heard = "hello no body can take your cold right now please"
+    assert sounds_like(heard, "nobody can take your call right now")
+    assert sounds_like("goodmorning john welcome", "good morning john")
+    assert not sounds_like(heard, "nine to five")
+    assert not sounds_like("welcome to the high mountain hotel", "nobody can take your call right now")
+    assert not sounds_like("", "nine to five")
+    assert not sounds_like("i am sorry i do not know that", "i have stopped")
