@@ -13,9 +13,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from ari_assistant import __version__
 from ari_assistant.ari.errors import AriError
-from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
+from ari_assistant.asterisk.instance import new_password, render_instance
 from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault
 from ari_assistant.config.assistants_file import AssistantsFileFault
+from ari_assistant.config.instance import instance_options
 from ari_assistant.config.settings import Settings, SettingsFault, load_settings
 from ari_assistant.telemetry import configure_logging, get_logger
 
@@ -197,8 +198,6 @@ def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
 
     The ARI password is ARI_ASSISTANT_ARI_PASSWORD, or a new one, kept in DIRECTORY/ari-password.
     """
-    from ari_assistant.config.hosts import primary_address
-
     settings = _settings()
     path = directory / "ari-password"
     directory.mkdir(parents=True, exist_ok=True)
@@ -211,19 +210,5 @@ def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
     path.touch(mode=0o600)
     path.write_text(password + "\n")
     binary = AsteriskBinary(("asterisk",), "", modules, data)
-    first, last = settings.rtp_range
-    everywhere = settings.sip_host in ("0.0.0.0", "::")  # noqa: S104 - compared
-    options = InstanceOptions(
-        sip_host=settings.sip_host,
-        sip_port=settings.sip_port,
-        rtp_first=first,
-        rtp_last=last,
-        ari_port=settings.ari_port or 8088,
-        ari_username=settings.ari_username,
-        ari_password=password,
-        app=settings.ari_app,
-        media_address=primary_address() if everywhere else settings.sip_host,
-        external_address=settings.external_address,
-        local_networks=tuple(settings.local_networks),
-    )
+    options = instance_options(settings, ari_port=settings.ari_port or 8088, ari_password=password)
     click.echo(str(render_instance(directory, binary, options)))

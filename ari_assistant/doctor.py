@@ -17,10 +17,11 @@ from ari_assistant.asterisk.instance import conf_dir
 from ari_assistant.asterisk.obtain import AsteriskFault, cache_dir, find_system
 from ari_assistant.config.assistants_file import AssistantsFileFault, load_assistants_file
 from ari_assistant.config.hosts import primary_address
+from ari_assistant.config.ports import port_is_free
 from ari_assistant.config.settings import Settings
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.process import EngineProcess
-from ari_assistant.server import ORG_ID, port_is_free, shipped_assistants_file
+from ari_assistant.server import ORG_ID, shipped_assistants_file
 
 __all__ = ["Finding", "examine"]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import secrets
 import signal
 import socket
@@ -23,7 +21,7 @@ from ari_assistant.api.app import build_app
 from ari_assistant.api.context import ApiContext
 from ari_assistant.ari.client import AriClient, AriCredentials
 from ari_assistant.ari.errors import AriReplaced, AriUnauthorized
-from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
+from ari_assistant.asterisk.instance import new_password, render_instance
 from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
 from ari_assistant.calls.ending import ABANDONED
@@ -33,6 +31,8 @@ from ari_assistant.calls.routing import Router
 from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
 from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileFault, load_assistants_file
 from ari_assistant.config.hosts import ThisMachine, primary_address
+from ari_assistant.config.instance import instance_options
+from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_directory, port_is_free
 from ari_assistant.config.settings import Settings
 from ari_assistant.media.ticker import Ticker
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
@@ -51,7 +51,7 @@ from ari_assistant.vapi.phone_number import SipUri
 from ari_assistant.vapi.server import Server as WebhookServer
 from ari_assistant.webhooks.sender import WebhookSender
 
-__all__ = ["ORG_ID", "Server", "StartFault", "port_is_free", "shipped_assistants_file"]
+__all__ = ["ORG_ID", "Server", "StartFault", "shipped_assistants_file"]
 
 log = get_logger("server")
 
@@ -78,19 +78,6 @@ def shipped_assistants_file() -> Path:
         if candidate.is_file():
             return candidate
     return Path("assistants.yaml")
-
-
-def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
-    """Whether `host:port` can be bound."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
-        if kind is socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 class Server:
@@ -163,7 +150,13 @@ class Server:
         began = time.monotonic()
         data = settings.data_dir.resolve()
         data.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(_only_instance(data))
+        try:
+            stack.enter_context(locked_directory(data))
+        except DirectoryInUse:
+            raise StartFault(
+                f"another ari-assistant uses {data}",
+                cure="stop it, or set ARI_ASSISTANT_DATA_DIR (and the ports) for this one",
+            ) from None
         self._check_ports()
         file = self._assistants_file()
         key = self._api_key(data)
@@ -303,10 +296,9 @@ class Server:
             return AriCredentials(settings.asterisk, settings.ari_username, password)
         binary = await asyncio.to_thread(obtain, settings.asterisk, self._progress)
         self._progress("starting Asterisk", 0, 0)
-        credentials = AriCredentials(
-            f"http://127.0.0.1:{settings.ari_port or _free_tcp_port()}", settings.ari_username, new_password()
-        )
-        options = instance_options(settings, credentials)
+        port = settings.ari_port or free_tcp_port()
+        options = instance_options(settings, ari_port=port, ari_password=new_password())
+        credentials = AriCredentials(f"http://127.0.0.1:{port}", options.ari_username, options.ari_password)
         conf = await asyncio.to_thread(render_instance, data / "asterisk", binary, options)
         process = AsteriskProcess(
             binary,
@@ -430,26 +422,6 @@ class Server:
                 log.warning("messages_not_delivered", count=len(pending))
 
 
-def instance_options(settings: Settings, credentials: AriCredentials) -> InstanceOptions:
-    """What `asterisk-conf/` is filled in with."""
-    first, last = settings.rtp_range
-    everywhere = settings.sip_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    port = int(credentials.url.rsplit(":", 1)[1])
-    return InstanceOptions(
-        sip_host=settings.sip_host,
-        sip_port=settings.sip_port,
-        rtp_first=first,
-        rtp_last=last,
-        ari_port=port,
-        ari_username=credentials.username,
-        ari_password=credentials.password,
-        app=settings.ari_app,
-        media_address=primary_address() if everywhere else settings.sip_host,
-        external_address=settings.external_address,
-        local_networks=tuple(settings.local_networks),
-    )
-
-
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:
     fault: BaseException = group
     while isinstance(fault, BaseExceptionGroup):
@@ -489,33 +461,6 @@ def _log_tasks() -> None:
             waits_at.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
             step = getattr(step, "cr_await", None) or getattr(step, "ag_await", None)
         log.info("task", name=task.get_name(), waits_at=waits_at)
-
-
-def _free_tcp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class _only_instance:
-    """Two servers on one data directory would ruin each other's calls."""
-
-    def __init__(self, data: Path) -> None:
-        self._path = data / "lock"
-
-    def __enter__(self) -> None:
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise StartFault(
-                f"another ari-assistant uses {self._path.parent}",
-                cure="stop it, or set ARI_ASSISTANT_DATA_DIR (and the ports) for this one",
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
 
 
 def _engine_log(event: str, **fields: Any) -> None:

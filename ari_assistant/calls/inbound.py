@@ -22,6 +22,7 @@ from ari_assistant.calls.ending import (
 )
 from ari_assistant.calls.invite import read_invite
 from ari_assistant.calls.legs import Legs
+from ari_assistant.calls.models import rules_config
 from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.routing import NumberFound
 from ari_assistant.calls.services import Services
@@ -179,7 +180,7 @@ class InboundCall:
         options = self._services.options
         record = self._record
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._channel.ring())
+            group.create_task(self._ring())
             asking = group.create_task(
                 ask(
                     self._services.webhooks,
@@ -192,6 +193,13 @@ class InboundCall:
             )
         return asking.result()
 
+    async def _ring(self) -> None:
+        """Let the caller hear ringing; one who has just gone is heard of by the channel's events."""
+        try:
+            await self._channel.ring()
+        except AriError as fault:
+            self._log.info("ringing_failed", reason=str(fault))
+
     async def _use(self, chosen: UseAssistant, found: NumberFound | None = None) -> None:
         """Answer with this assistant."""
         assert self._record is not None
@@ -199,6 +207,7 @@ class InboundCall:
         document = merge_overrides(chosen.document, chosen.overrides)
         try:
             self._assistant = Assistant.model_validate(document)
+            rules_config(self._assistant)
         except ValidationError as fault:
             ending = Ending("assistant-request-returned-invalid-assistant", "; ".join(validation_messages(fault)))
             await self._no_assistant(found, ending)

@@ -134,6 +134,10 @@ FAILURES = {
         answering({"assistant": {"firstMesage": "Hello"}}),
         "assistant-request-returned-invalid-assistant",
     ),
+    "bad facts": (
+        answering({"assistant": {"model": {"provider": "built-in", "facts": [{"say": "x"}]}}}),
+        "assistant-request-returned-invalid-assistant",
+    ),
     "unknown id": (answering({"assistantId": "00000000-0000-4000-8000-000000000000"}), "assistant-not-found"),
     "unspeakable": (answering({"error": {"code": 7}}), "assistant-request-returned-unspeakable-error"),
 }

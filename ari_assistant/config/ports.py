@@ -1,0 +1,51 @@
+"""Ports and directories of this machine: free, or somebody's."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["DirectoryInUse", "free_tcp_port", "locked_directory", "port_is_free"]
+
+
+class DirectoryInUse(Exception):
+    """Another server holds the directory."""
+
+
+def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
+    """Whether `host:port` can be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_tcp_port() -> int:
+    """A loopback port that nobody has just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def locked_directory(directory: Path) -> Iterator[None]:
+    """Hold a directory for the length of a block; the lock goes with the process. Raises DirectoryInUse: two
+    servers on one data directory would ruin each other's calls."""
+    file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DirectoryInUse(str(directory)) from None
+        yield
+    finally:
+        os.close(file)
