@@ -169,10 +169,7 @@ class InboundCall:
             case Speak(text):
                 await self._announce(text, Ending("assistant-request-returned-error", text))
             case NoAnswer(ending, response):
-                self._debugging = {"error": ending.message, "assistantRequestError": ending.reason}
-                if response is not None:
-                    self._debugging["assistantRequestResponse"] = response
-                await self._no_assistant(found, ending)
+                await self._no_assistant(found, ending, response)
 
     async def _ask(self, server: Server) -> Answer:
         """The caller hears ringing while the server makes up its mind."""
@@ -267,8 +264,12 @@ class InboundCall:
         if event.type in _LEFT and self._ending is None:
             self.end(MEDIA_LOST)
 
-    async def _no_assistant(self, found: NumberFound | None, ending: Ending) -> None:
-        """Nobody can answer: the number's fallback destination, or a polite sentence."""
+    async def _no_assistant(self, found: NumberFound | None, ending: Ending, response: Any = None) -> None:
+        """Nobody can answer: the number's fallback destination, or a polite sentence. `response` is what the
+        server answered, for the operator."""
+        self._debugging = {"error": ending.message, "assistantRequestError": ending.reason}
+        if response is not None:
+            self._debugging["assistantRequestResponse"] = response
         self._log.warning("no_assistant", reason=ending.reason, message=ending.message)
         fallback = found.number.fallback_destination if found is not None else None
         if fallback is not None:
