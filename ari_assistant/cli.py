@@ -140,7 +140,10 @@ def call(
         if ":" not in header:
             raise click.BadParameter(f"{header!r} has no colon: write 'Name: value'", param_hint="--header")
     if find_spec("pjsua2") is None:
-        raise click.ClickException("pjsua2 is not installed\n  What to do: pip install 'ari-assistant[phone]'.")
+        cure = "pip install 'ari-assistant[phone]'"
+        if sys.version_info >= (3, 13):
+            cure = "use Python 3.11 or 3.12 for this command (it has no wheel for 3.13), or any softphone"
+        raise click.ClickException(f"pjsua2 is not installed\n  What to do: {cure}.")
     console = Console(highlight=False)
     styles = {"you": "cyan", "assistant": "green", "": "dim"}
 
