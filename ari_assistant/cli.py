@@ -45,6 +45,8 @@ class _StartProgress:
             self._bars = Progress(*columns, console=self._console, transient=True)
             self._bars.start()
         if what not in self._tasks:
+            for task in self._tasks.values():  # a step begins when the one before it is done
+                self._bars.update(task, completed=1, total=1)
             self._tasks[what] = self._bars.add_task(what, total=total or None)
         self._bars.update(self._tasks[what], completed=done, total=total or None)
 

@@ -85,9 +85,9 @@ def find_system(path: str | None = None) -> AsteriskBinary | None:
         version = _version((candidate,))
         modules = _system_modules(Path(candidate))
         if _major(version) >= MINIMUM_MAJOR and modules is not None:
-            data = Path("/usr/share/asterisk")
-            if not (data / "documentation").is_dir() and Path("/var/lib/asterisk/documentation").is_dir():
-                data = Path("/var/lib/asterisk")
+            prefix = Path(candidate).resolve().parent.parent
+            places = (prefix / "share/asterisk", Path("/usr/share/asterisk"), Path("/var/lib/asterisk"))
+            data = next((place for place in places if (place / "documentation").is_dir()), places[1])
             return AsteriskBinary((candidate,), version, modules, data)
         if path:
             raise AsteriskFault(
