@@ -50,7 +50,7 @@ async def test_a_transient_assistant_answers_with_the_variables_of_the_headers(
         await heard_something(heard)
     words = studio.hear(heard)
     assert sounds_like(words, "good morning john welcome to the garden")
-    assert "john" in words
+    assert "john" in words or "jon" in words
     report = await webhook.wait_for("end-of-call-report")
     headers, body = webhook.requests[0]
     message = body["message"]

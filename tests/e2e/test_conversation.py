@@ -24,7 +24,7 @@ async def test_the_caller_is_greeted_by_the_name_in_a_header_of_any_spelling(
         await heard_something(heard)
     words = studio.hear(heard)
     assert sounds_like(words, "hello john how can i help")
-    assert "john" in words
+    assert "john" in words or "jon" in words
 
 
 async def test_a_missing_variable_is_left_out_and_logged(house: House, studio: Studio, heard: Path) -> None:
@@ -39,7 +39,7 @@ async def test_the_number_is_found_in_any_letter_case(house: House, studio: Stud
     async with place_call(house.uri("BANANA"), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert "banana" in studio.hear(heard)
+    assert sounds_like(studio.hear(heard), "welcome to the yellow banana company")
 
 
 async def test_a_question_is_answered_from_the_facts_and_recorded(
@@ -132,9 +132,9 @@ async def test_two_callers_at_once_hear_their_own_assistants_only(
         return studio.hear(path)
 
     banana, mountain = await asyncio.gather(visit("banana"), visit("mountain"))
-    assert "banana" in banana
+    assert sounds_like(banana, "welcome to the yellow banana company")
     assert "mountain" not in banana
-    assert "mountain" in mountain
+    assert sounds_like(mountain, "welcome to the high mountain hotel")
     assert "banana" not in mountain
     assert sounds_like(banana, "nine to five")
     assert sounds_like(mountain, "nine to five")
@@ -151,5 +151,5 @@ async def test_other_codecs_and_transports(
         await ask(call, studio.say("When are you open?"))
         await heard_something(heard)
     words = studio.hear(heard)
-    assert "banana" in words
+    assert sounds_like(words, "welcome to the yellow banana company")
     assert sounds_like(words, "nine to five")
