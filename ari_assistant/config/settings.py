@@ -209,5 +209,5 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsFault("; ".join(texts)) from fault
 
 
-_NOT_SETTINGS = frozenset({"engine_stderr", "asterisk_mirror", "asterisk_suite", "bench"})
+_NOT_SETTINGS = frozenset({"engine_stderr", "asterisk_mirror", "asterisk_suite", "piper_noise", "bench"})
 """Variables of ours that are switches for developers, not settings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from importlib import import_module
@@ -30,12 +31,16 @@ class PiperEngine:
         )
         with open(joe.config_path(), encoding="utf-8") as file:
             settings = import_module("json").load(file)
+        # For tests: a voice without its random variation says a text always alike.
+        noise = os.environ.get("ARI_ASSISTANT_PIPER_NOISE")
+        variation = {} if noise is None else {"noise_scale": float(noise), "noise_w_scale": float(noise)}
+        self._manner = config.SynthesisConfig(**variation)
         self._voice = piper.PiperVoice(session=session, config=config.PiperConfig.from_dict(settings))
         list(self.run({"text": "Ready."}, b""))  # the first run is the slow one
 
     def run(self, header: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
         """See `worker.Engine`."""
-        for chunk in self._voice.synthesize(header["text"]):
+        for chunk in self._voice.synthesize(header["text"], self._manner):
             narrow = soxr.resample(chunk.audio_float_array, chunk.sample_rate, SAMPLE_RATE)
             yield {}, (np.clip(narrow, -1, 1) * 32767).astype(np.int16).tobytes()
 

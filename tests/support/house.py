@@ -59,6 +59,7 @@ class House:
             "ARI_ASSISTANT_DATA_DIR": str(folder / "data"),
             "ARI_ASSISTANT_ASSISTANTS_FILE": str(file),
             "ARI_ASSISTANT_LOG_JSON": "true",
+            "ARI_ASSISTANT_PIPER_NOISE": "0",  # what is recognised in one run is recognised in every run
             **{f"ARI_ASSISTANT_{name.upper()}": value for name, value in settings.items()},
         }
         self.out = folder / "out.log"
