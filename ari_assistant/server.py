@@ -30,8 +30,8 @@ from ari_assistant.calls.models import ChatEndpoint, ModelChoice
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
 from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileFault, load_assistants_file
-from ari_assistant.config.hosts import ThisMachine, primary_address
-from ari_assistant.config.instance import instance_options
+from ari_assistant.config.hosts import ThisMachine
+from ari_assistant.config.instance import callers_address, instance_options
 from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_directory, port_is_free
 from ari_assistant.config.settings import Settings
 from ari_assistant.media.ticker import Ticker
@@ -216,7 +216,7 @@ class Server:
                 f"TCP port {settings.api_port} (the API) is in use",
                 cure="stop the program that has it, or set ARI_ASSISTANT_API_PORT",
             )
-        if settings.asterisk.startswith(("http://", "https://")):
+        if settings.uses_running_asterisk:
             return
         for kind, name in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
             if not port_is_free(settings.sip_host, settings.sip_port, kind):
@@ -281,7 +281,7 @@ class Server:
 
     async def _start_asterisk(self, start: Start, data: Path) -> AriCredentials:
         settings = self._settings
-        if settings.asterisk.startswith(("http://", "https://")):
+        if settings.uses_running_asterisk:
             try:
                 password = settings.password_of_running_asterisk
             except OSError as fault:
@@ -373,7 +373,7 @@ class Server:
 
     async def _dial_line(self, catalogue: Catalogue) -> str:
         settings = self._settings
-        host = settings.sip_host if settings.sip_host not in ("0.0.0.0", "::") else primary_address()  # noqa: S104
+        host = callers_address(settings)
         host = f"[{host}]" if ":" in host else host
         numbers = await catalogue.list_phone_numbers(Listing(limit=1000))
         if not numbers:

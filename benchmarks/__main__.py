@@ -25,9 +25,10 @@ from rich.table import Table
 from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
 from ari_assistant.asterisk.obtain import obtain
 from ari_assistant.asterisk.process import AsteriskProcess
+from ari_assistant.config.ports import free_tcp_port
 from benchmarks.caller import LOUD, measured_call
 from tests.e2e.conftest import ASSISTANTS
-from tests.support.house import House, free_port, free_sip_port
+from tests.support.house import House, free_sip_port
 from tests.support.studio import Studio, read_wav
 
 console = Console(width=110)
@@ -75,7 +76,7 @@ class _Started:
 async def _bare_asterisk(folder: Path) -> tuple[AsteriskProcess, int]:
     """The same Asterisk with the same configuration, and an extension that answers and plays a tone itself."""
     binary = obtain("auto", lambda *_: None)
-    sip_port, ari_port, password = free_sip_port(), free_port(), new_password()
+    sip_port, ari_port, password = free_sip_port(), free_tcp_port(), new_password()
     options = InstanceOptions(
         sip_host="127.0.0.1", sip_port=sip_port, rtp_first=40000, rtp_last=40199, ari_port=ari_port,
         ari_username="bench", ari_password=password, app="bench", media_address="127.0.0.1",
@@ -265,7 +266,7 @@ def start(cold: bool) -> None:
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("ARI_ASSISTANT_", "VIRTUAL_ENV"))},
         "ARI_ASSISTANT_SIP_PORT": str(free_sip_port()),
-        "ARI_ASSISTANT_API_PORT": str(free_port()),
+        "ARI_ASSISTANT_API_PORT": str(free_tcp_port()),
         "ARI_ASSISTANT_RTP_PORTS": "41000-41099",
         **({"XDG_CACHE_HOME": str(folder / "cache"), "PIP_NO_CACHE_DIR": "1"} if cold else {}),
     }

@@ -233,8 +233,6 @@ class _Unpacking:
         self._tree = tree
         self._suite = suite
         self._architecture = _LOADERS[machine][0]
-        self._triplet = _LOADERS[machine][2]
-        self._loader = _LOADERS[machine][1]
         self._progress = progress
         self._environment = {**os.environ, "APT_CONFIG": str(work / "apt.conf"), "LC_ALL": "C"}
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,7 +33,6 @@ class AsteriskProcess:
         *,
         ping_url: str,
         authorization: str,
-        died: Callable[[], None] = lambda: None,
     ) -> None:
         """`conf` is the instance's `asterisk.conf`; `ping_url` answers once Asterisk is up."""
         self._binary = binary
@@ -42,9 +40,7 @@ class AsteriskProcess:
         self._instance = conf.parent.parent
         self._ping_url = ping_url
         self._authorization = authorization
-        self._died = died
         self._process: asyncio.subprocess.Process | None = None
-        self.restarts = 0
 
     @property
     def pid(self) -> int | None:
@@ -83,9 +79,7 @@ class AsteriskProcess:
                 assert self._process is not None
                 status = await self._process.wait()
                 self._process = None
-                self.restarts += 1
                 log.error("asterisk_died", status=status, log=self._log_end())
-                self._died()
                 await self._start_again()
         finally:
             await self.stop()

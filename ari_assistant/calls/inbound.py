@@ -107,8 +107,6 @@ class InboundCall:
     def _channel_event(self, event: AriEvent) -> None:
         if event.type in _LEFT:
             self._caller_up = False
-            if self._legs is not None:
-                self._legs.caller_up = False
             answered = self._record is not None and self._record.state is not CallState.RINGING
             self.end(CALLER_HUNG_UP if answered else CALLER_CANCELLED)
 
@@ -246,7 +244,6 @@ class InboundCall:
         stop = services.ari.on_channel(legs.media_id, self._media_event)
         try:
             async with legs:
-                legs.caller_up = self._caller_up
                 await preparing
                 await legs.connect()
                 record.happened(CallEvent.ANSWERED)
@@ -305,8 +302,9 @@ class InboundCall:
 
     async def _close(self) -> None:
         """After the last word: hang up, store the record, send the report."""
-        if self._caller_up and (self._record is None or self._record.state is not CallState.FORWARDING):
-            failed = self._ending is not None and self._ending.is_fault
+        state = self._record.state if self._record is not None else CallState.RINGING
+        if self._caller_up and state is not CallState.FORWARDING:
+            failed = self._ending is not None and self._ending.is_fault and state is CallState.RINGING
             try:
                 await self._channel.hangup(reason_code=CAUSE_FAILURE if failed else None)
             except AriError as fault:

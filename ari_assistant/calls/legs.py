@@ -1,9 +1,9 @@
-"""The channels and the bridge of one call: acquired together, given back in reverse order."""
+"""What we open beside the caller's channel: media port, ExternalMedia channel and bridge, acquired together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +26,7 @@ BRIDGE_PREFIX = "aa-br-"
 
 class Legs:
     """An async context manager: on entry the media port, the bridge and the ExternalMedia channel are there
-    and media can flow; on exit everything is gone, the caller's channel too.
+    and media can flow; on exit they are gone. The caller's channel belongs to the call, which knows the cause.
 
     Design decision 4: ids chosen beforehand, bridge and ExternalMedia channel made at the same time, and
     nothing is bridged before the ExternalMedia channel's own StasisStart.
@@ -51,8 +51,6 @@ class Legs:
         self.media_id = f"{MEDIA_PREFIX}{call_id}"
         self._bridge_id = f"{BRIDGE_PREFIX}{call_id}"
         self._port: MediaPort | None = None
-        self.caller_up = True
-        """Set to False when the caller's channel is gone: then it need not be hung up."""
 
     @property
     def port(self) -> MediaPort:
@@ -109,13 +107,7 @@ class Legs:
         await asyncio.shield(self._take_down())
 
     async def _take_down(self) -> None:
-        steps: list[Callable[[], Awaitable[None]]] = []
-        if self.caller_up:
-            steps.append(self._caller.hangup)
-        steps += [
-            self._ari.channels.get(self.media_id).hangup,
-            self._ari.bridges.get(self._bridge_id).destroy,
-        ]
+        steps = (self._ari.channels.get(self.media_id).hangup, self._ari.bridges.get(self._bridge_id).destroy)
         for step in steps:
             try:
                 await step()

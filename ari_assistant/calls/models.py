@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ari_assistant.calls.services import Fill
 from ari_assistant.dialogue.rules import RulesConfig, RulesModel
@@ -32,10 +32,7 @@ def rules_config(assistant: Assistant) -> RulesConfig:
     are below `model`."""
     if assistant.model is None or assistant.model.provider != BUILT_IN:
         return RulesConfig()
-    given: dict[str, Any] = assistant.model.wire()
-    known = set(type(assistant.model).model_fields)
-    own = {type(assistant.model).model_fields[name].alias or name for name in known}
-    return RulesConfig.model_validate({key: value for key, value in given.items() if key not in own})
+    return RulesConfig.model_validate(assistant.model.model_extra or {})
 
 
 class ModelChoice:

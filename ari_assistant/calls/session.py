@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from ari_assistant.media.port import MediaPort
 from ari_assistant.media.recording import Recording
 from ari_assistant.media.rtp import RtpPacket
 from ari_assistant.providers.errors import ProviderError
-from ari_assistant.providers.model import EndCall, Model, ModelRequest, TextDelta
+from ari_assistant.providers.model import ChatMessage, EndCall, Model, ModelRequest, TextDelta
 from ari_assistant.turns.idle import SilenceTimer
 from ari_assistant.turns.turn_taking import (
     Command,
@@ -111,13 +112,18 @@ class Session:
 
     # -- from outside ---------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def first_message(self) -> str | None:
         """What is said first, its template filled, or None when the caller begins."""
         mode = self._assistant.first_message_mode
         if mode not in (None, "assistant-speaks-first") or not self._assistant.first_message:
             return None
         return self._fill(self._assistant.first_message, {}).strip() or None
+
+    @cached_property
+    def _system(self) -> list[ChatMessage]:
+        """The assistant's own messages, their templates filled."""
+        return system_messages(self._assistant.model, lambda template: self._fill(template, {}))
 
     async def prepare(self) -> None:
         """Have the first clause of the first message ready before the call is answered. Never raises."""
@@ -324,9 +330,8 @@ class Session:
 
     async def _model_clauses(self, words: str | None, reply: _ReplyText) -> AsyncGenerator[str, None]:
         model = self._assistant.model
-        system = system_messages(model, lambda template: self._fill(template, {}))
         request = ModelRequest(
-            messages=chat_messages(system, self.history, words),
+            messages=chat_messages(self._system, self.history, words),
             temperature=model.temperature if model else None,
             max_tokens=(model.max_tokens if model else None) or 250,
             may_end_call=self._may_end_call(),

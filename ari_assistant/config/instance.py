@@ -6,13 +6,18 @@ from ari_assistant.asterisk.instance import InstanceOptions
 from ari_assistant.config.hosts import primary_address
 from ari_assistant.config.settings import Settings
 
-__all__ = ["instance_options"]
+__all__ = ["callers_address", "instance_options"]
+
+
+def callers_address(settings: Settings) -> str:
+    """The address at which callers reach SIP and RTP."""
+    everywhere = settings.sip_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    return primary_address() if everywhere else settings.sip_host
 
 
 def instance_options(settings: Settings, *, ari_port: int, ari_password: str) -> InstanceOptions:
     """The options of an Asterisk whose HTTP server listens on loopback at `ari_port`."""
     first, last = settings.rtp_range
-    everywhere = settings.sip_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     return InstanceOptions(
         sip_host=settings.sip_host,
         sip_port=settings.sip_port,
@@ -22,7 +27,7 @@ def instance_options(settings: Settings, *, ari_port: int, ari_password: str) ->
         ari_username=settings.ari_username,
         ari_password=ari_password,
         app=settings.ari_app,
-        media_address=primary_address() if everywhere else settings.sip_host,
+        media_address=callers_address(settings),
         external_address=settings.external_address,
         local_networks=tuple(settings.local_networks),
     )

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         return (_Environment(settings_cls), init_settings)
 
     @property
+    def uses_running_asterisk(self) -> bool:
+        """`asterisk` is the ARI URL of one that is not ours."""
+        return self.asterisk.startswith(("http://", "https://"))
+
+    @property
     def password_of_running_asterisk(self) -> str | None:
         """`ari_password`, else what `ari_password_file` holds. Raises OSError when that cannot be read."""
         if self.ari_password is not None:

@@ -39,10 +39,6 @@ class History:
         if entry.text.strip():
             self._entries.append(entry)
 
-    def last(self, role: str) -> str | None:
-        """The newest text of `role`."""
-        return next((entry.text for entry in reversed(self._entries) if entry.role == role), None)
-
     def messages(self) -> list[JsonObject]:
         """Vapi's form: `role`, `message`, `time`, `endTime` (epoch ms), `secondsFromStart`, `duration` (ms)."""
         result = []

@@ -57,7 +57,3 @@ class StereoTimeline:
         self._base = max(self._base, until)
         self._end = max(self._end, self._base)
         return taken
-
-    def take_all(self) -> NDArray[np.int16]:
-        """Everything that is left, up to the last sample put."""
-        return self.take(self._end)

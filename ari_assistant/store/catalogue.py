@@ -129,20 +129,5 @@ class Catalogue:
 
 
 def _joined(stored: list[Resource], file: dict[str, Resource], listing: Listing) -> list[Resource]:
-    compare = {
-        "gt": lambda a, b: a > b,
-        "ge": lambda a, b: a >= b,
-        "lt": lambda a, b: a < b,
-        "le": lambda a, b: a <= b,
-    }
-    fits = [
-        resource
-        for resource in file.values()
-        if all(
-            compare[name.rsplit("_", 1)[1]](
-                resource.created_at if name.startswith("created_at") else resource.updated_at, value
-            )
-            for name, value in listing.times.items()
-        )
-    ]
+    fits = [resource for resource in file.values() if all(listing.conditions(resource))]
     return (stored + fits)[: listing.limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 Row = TypeVar("Row", AssistantRow, PhoneNumberRow, CallRow)
+
+
+_COMPARISONS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 
 
 class SipUriTaken(Exception):
@@ -65,6 +69,14 @@ class Listing:
     """`created_at_gt` … `updated_at_le` → ISO 8601 in UTC."""
     equal: Mapping[str, str] = field(default_factory=dict)
     """Columns that must have a value."""
+
+    def conditions(self, resource: Any) -> list[Any]:
+        """The time conditions on `created_at` and `updated_at` of a row class (SQL) or of a resource (bools)."""
+        found = []
+        for name, value in self.times.items():
+            column, _, comparison = name.rpartition("_")
+            found.append(_COMPARISONS[comparison](getattr(resource, column), value))
+        return found
 
 
 class _Repository(Generic[Row]):
@@ -111,10 +123,8 @@ class _Repository(Generic[Row]):
         """Newest first."""
         row = self._row
         query = select(row).order_by(row.created_at.desc(), row.id.desc()).limit(listing.limit)
-        for name, value in listing.times.items():
-            column = row.created_at if name.startswith("created_at") else row.updated_at
-            compare = {"gt": column > value, "ge": column >= value, "lt": column < value, "le": column <= value}
-            query = query.where(compare[name.rsplit("_", 1)[1]])
+        for condition in listing.conditions(row):
+            query = query.where(condition)
         for name, value in listing.equal.items():
             query = query.where(getattr(row, name) == value)
         async with self._sessions() as session:

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.serving import served
+
 Behaviour = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
 
@@ -73,12 +75,6 @@ async def chat_server() -> AsyncGenerator[ChatServer, None]:
     server = ChatServer()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", server.receive)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    async with served(app) as url:
+        server.url = f"{url}/v1"
         yield server
-    finally:
-        await runner.cleanup()

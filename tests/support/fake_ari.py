@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from aiohttp import WSMsgType, web
 
 from ari_assistant.ari.client import AriCredentials
+from tests.support.serving import served
 
 Reply = tuple[int, Any]
 
@@ -90,14 +91,10 @@ async def fake_ari(*, rest_over_websocket: bool = True) -> AsyncGenerator[FakeAr
     app = web.Application()
     app.router.add_get("/ari/events", fake.events)
     app.router.add_route("*", "/ari/{path:.*}", fake.rest)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        fake.credentials = AriCredentials(f"http://127.0.0.1:{runner.addresses[0][1]}", "user", "secret")
-        yield fake
-    finally:
-        for socket in fake.sockets:
-            await socket.close()
-        await runner.cleanup()
+    async with served(app) as url:
+        fake.credentials = AriCredentials(url, "user", "secret")
+        try:
+            yield fake
+        finally:
+            for socket in fake.sockets:
+                await socket.close()

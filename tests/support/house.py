@@ -18,26 +18,17 @@ import aiohttp
 import psutil
 import yaml
 
+from ari_assistant.config.ports import free_tcp_port, port_is_free
+
 STARTED_SECONDS = 240.0
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nobody has just now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def free_sip_port() -> int:
     """A port that is free for UDP and TCP."""
     while True:
-        port = free_port(socket.SOCK_DGRAM)
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+        port = free_tcp_port()
+        if port_is_free("127.0.0.1", port, socket.SOCK_DGRAM):
+            return port
 
 
 class House:
@@ -47,7 +38,7 @@ class House:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.sip_port = free_sip_port()
-        self.api_port = free_port()
+        self.api_port = free_tcp_port()
         rtp = 20_000 + (self.sip_port % 200) * 100
         file = folder / "assistants.yaml"
         file.write_text(yaml.safe_dump(assistants))

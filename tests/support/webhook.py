@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.serving import served
+
 Answer = Callable[[dict[str, Any]], Awaitable[web.StreamResponse]]
 
 
@@ -61,12 +63,6 @@ async def webhook_server() -> AsyncGenerator[Webhook, None]:
     webhook = Webhook()
     app = web.Application(client_max_size=64 << 20)
     app.router.add_post("/vapi", webhook.receive)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        webhook.url = f"http://127.0.0.1:{runner.addresses[0][1]}/vapi"
+    async with served(app) as url:
+        webhook.url = f"{url}/vapi"
         yield webhook
-    finally:
-        await runner.cleanup()
