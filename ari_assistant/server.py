@@ -41,13 +41,14 @@ from ari_assistant.providers.piper import PiperVoice
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.silero import SileroNetwork
 from ari_assistant.providers.voice_cache import CachedVoice
+from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.database import migrate, open_database
-from ari_assistant.store.repositories import Assistants, Calls, Listing, PhoneNumbers
+from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.turns.vad import SileroDetector, SpeechDetector, WebRtcDetector
-from ari_assistant.vapi.phone_number import SipUri
+from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server as WebhookServer
 from ari_assistant.webhooks.sender import WebhookSender
 
@@ -168,12 +169,18 @@ class Server:
         stack.push_async_callback(engine.dispose)
         calls = Calls(engine, org_id=ORG_ID)
         catalogue = Catalogue(
-            Assistants(engine, org_id=ORG_ID),
-            PhoneNumbers(engine, org_id=ORG_ID),
-            file_assistants=file.assistants,
-            file_numbers=file.phone_numbers,
+            engine, org_id=ORG_ID, file_assistants=file.assistants, file_numbers=file.phone_numbers
         )
-        context = ApiContext(catalogue, calls, data / "recordings", key, self.health)
+        context = ApiContext(
+            engine=engine,
+            catalogue=catalogue,
+            calls=calls,
+            keys=ApiKeys(engine),
+            data_dir=data,
+            public_url=settings.api_base,
+            api_key=key,
+            health=self.health,
+        )
         await migrate(settings.database)
         self._ready["database"] = True
         if abandoned := await calls.end_abandoned(reason=ABANDONED.reason):
@@ -364,7 +371,7 @@ class Server:
 
     async def _warm(self, voice: CachedVoice, catalogue: Catalogue) -> None:
         """Synthesise the first messages that are the same for every caller, before somebody calls."""
-        for resource in await catalogue.list_assistants(Listing(limit=50)):
+        for resource in await catalogue.assistants.list(Listing(limit=50)):
             text = resource.document.get("firstMessage")
             if isinstance(text, str) and "{" not in text and len(text) < 300:
                 with suppress(ProviderError):
@@ -375,10 +382,10 @@ class Server:
         settings = self._settings
         host = callers_address(settings)
         host = f"[{host}]" if ":" in host else host
-        numbers = await catalogue.list_phone_numbers(Listing(limit=1000))
+        numbers = await catalogue.phone_numbers.list(Listing(limit=1000))
         if not numbers:
             return f"Dial sip:NUMBER@{host}:{settings.sip_port} (there is no number yet: POST /phone-number)"
-        user = SipUri.parse(numbers[-1].document["sipUri"]).user
+        user = phone_number_schema.validate_python(numbers[-1].document).uri.user
         return f"Dial sip:{user}@{host}:{settings.sip_port}"
 
     @asynccontextmanager

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ari_assistant.api import assistants, calls, health, phone_numbers
+from ari_assistant.api import analytics, assistants, calls, files, health, phone_numbers, tools
 from ari_assistant.api.auth import auth_middleware
 from ari_assistant.api.context import CONTEXT, ApiContext
+from ari_assistant.api.endpoint import Endpoints, add_routes
 from ari_assistant.api.errors import error_middleware
+from ari_assistant.api.openapi import documentation_endpoints
 
-__all__ = ["build_app"]
+__all__ = ["ENDPOINTS", "build_app"]
 
 _MAX_BODY_BYTES = 4 << 20
+ENDPOINTS: tuple[Endpoints, ...] = (
+    assistants.endpoints,
+    phone_numbers.endpoints,
+    calls.endpoints,
+    tools.tools,
+    tools.squads,
+    files.endpoints,
+    tools.structured_outputs,
+    tools.credentials,
+    analytics.endpoints,
+    health.endpoints,
+)
+"""Everything that the API has, in the order of its documentation."""
 
 
 def build_app(context: ApiContext) -> web.Application:
     """All routes, behind the error and the auth middleware."""
-    app = web.Application(middlewares=[error_middleware, auth_middleware], client_max_size=_MAX_BODY_BYTES)
+    groups = (*ENDPOINTS, documentation_endpoints(ENDPOINTS))
+    open_paths = {e.path for group in groups for e in group.items if e.access == "open"}
+    middlewares = [error_middleware, auth_middleware(open_paths)]
+    app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY_BYTES)
     app[CONTEXT] = context
-    for module in (health, assistants, phone_numbers, calls):
-        app.add_routes(module.routes)
+    add_routes(app, groups)
     return app

@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
+from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.call import CreateCall, Customer
 
-__all__ = ["CONTEXT", "ApiContext"]
+__all__ = ["CONTEXT", "ApiContext", "CallRefused"]
+
+
+class CallRefused(Exception):
+    """An outbound call cannot be placed; the text says why."""
+
+
+async def _no_calls(_: CreateCall, __: Customer) -> JsonObject:
+    raise CallRefused("this server is not connected to an Asterisk")
+
+
+async def _no_events(_: str, __: JsonObject) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
     """The collaborators of the API."""
 
+    engine: AsyncEngine
     catalogue: Catalogue
     calls: Calls
-    recordings_dir: Path
+    keys: ApiKeys
+    data_dir: Path
+    public_url: str
     api_key: str
+    """The operator's own private key, beside those in the database."""
     health: Callable[[], dict[str, bool]]
     """Part → whether it is ready; the server is ready when all are."""
+    place_call: Callable[[CreateCall, Customer], Awaitable[JsonObject]] = _no_calls
+    """Dial; returns the Call object. Raises CallRefused."""
+    call_event: Callable[[str, JsonObject], Awaitable[None]] = _no_events
+    """Tell the call's server of `call.deleted` or `call.delete.failed`."""
+    numbers_changed: Callable[[], None] = lambda: None
+    """Phone numbers were created, changed or removed."""
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where the recordings are."""
+        return self.data_dir / "recordings"
+
+    @property
+    def files_dir(self) -> Path:
+        """Where uploaded files are."""
+        return self.data_dir / "files"
 
 
 CONTEXT = web.AppKey("context", ApiContext)

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 from pydantic import BaseModel
 
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.server import normalise_server
 
-__all__ = ["created", "patched"]
+__all__ = ["Schema", "created", "patched"]
 
 
-def created(schema: type[BaseModel], body: JsonObject) -> JsonObject:
+class Validates(Protocol):
+    """Validates a document, as pydantic's TypeAdapter does."""
+
+    def validate_python(self, given: Any, /) -> Any: ...
+
+
+Schema = type[BaseModel] | Validates
+
+
+def _validate(schema: Schema, document: JsonObject) -> None:
+    if isinstance(schema, type):
+        schema.model_validate(document)
+    else:
+        schema.validate_python(document)
+
+
+def created(schema: Schema, body: JsonObject) -> JsonObject:
     """The document of a new resource. Raises pydantic.ValidationError."""
-    schema.model_validate(body)
+    _validate(schema, body)
     return normalise_server(body)
 
 
-def patched(schema: type[BaseModel], document: JsonObject, patch: JsonObject) -> JsonObject:
+def patched(schema: Schema, document: JsonObject, patch: JsonObject) -> JsonObject:
     """The document after a PATCH (§1): an absent key keeps its value, null clears, objects replace whole.
 
     Raises pydantic.ValidationError.
@@ -26,5 +44,5 @@ def patched(schema: type[BaseModel], document: JsonObject, patch: JsonObject) ->
         for older in ("serverUrl", "serverUrlSecret"):
             kept.pop(older, None)
     merged = {**kept, **patch}
-    schema.model_validate(merged)
+    _validate(schema, merged)
     return normalise_server(merged)

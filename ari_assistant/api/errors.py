@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import error_body, validation_messages
 
-__all__ = ["ApiFault", "error_middleware", "json_object", "not_found"]
+__all__ = ["ApiFault", "Handler", "error_middleware", "json_object", "not_found"]
 
 log = get_logger("api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,12 +63,34 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return _response(500, "Internal Server Error")
 
 
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
 async def json_object(request: web.Request) -> JsonObject:
-    """The request's JSON object. Raises ApiFault (400) when it is none."""
+    """The request's JSON object. Raises ApiFault (400) when it is none, or cannot be stored."""
+    raw = await request.read()
     try:
-        body: Any = await request.json()
-    except (ValueError, UnicodeDecodeError) as fault:
+        text = raw.decode("utf-8")
+        body: Any = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:  # an escape may name half a character, or none
+            _check_text(body)
+    except (ValueError, RecursionError) as fault:
         raise ApiFault(400, f"the body is not JSON: {fault}") from None
     if not isinstance(body, dict):
         raise ApiFault(400, ["body must be an object"])
     return body
+
+
+def _check_text(value: Any) -> None:
+    if isinstance(value, str):
+        value.encode("utf-8")
+        if "\0" in value:
+            raise ValueError("a text must not hold the character NUL")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key)
+            _check_text(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(item)

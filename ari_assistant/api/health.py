@@ -5,13 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
+from ari_assistant.api.endpoint import Endpoints
 
-__all__ = ["routes"]
+__all__ = ["endpoints"]
 
-routes = web.RouteTableDef()
+endpoints = Endpoints("Health")
 
 
-@routes.get("/health")
+@endpoints.add("GET", "/health", access="open", answer={"type": "object"}, errors=(503,))
 async def health(request: web.Request) -> web.Response:
     """Which parts are ready."""
     parts = request.app[CONTEXT].health()

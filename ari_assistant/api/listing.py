@@ -1,32 +1,57 @@
-"""`limit`, `createdAtGt`, … of the list endpoints (§1)."""
+"""`limit`, `createdAtGt`, … of the list endpoints, and pages of the paginated ones (§1)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aiohttp import web
 
+from ari_assistant.api.endpoint import Query
 from ari_assistant.api.errors import ApiFault
 from ari_assistant.store.repositories import Listing
-from ari_assistant.vapi.base import iso
+from ari_assistant.vapi.base import JsonObject, iso
 
-__all__ = ["listing"]
+__all__ = ["LIST_QUERY", "PAGE_QUERY", "listing", "page_metadata"]
 
 _TIMES = {
     f"{field}{suffix}": f"{column}_{suffix.lower()}"
     for field, column in (("createdAt", "created_at"), ("updatedAt", "updated_at"))
     for suffix in ("Gt", "Ge", "Lt", "Le")
 }
+LIST_QUERY = (
+    Query("limit", {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}),
+    *(Query(name, {"type": "string", "format": "date-time"}) for name in _TIMES),
+)
+PAGE_QUERY = (
+    Query("page", {"type": "integer", "minimum": 1, "default": 1}),
+    Query("sortOrder", {"type": "string", "enum": ["ASC", "DESC"], "default": "DESC"}),
+    Query("sortBy", {"type": "string", "enum": ["createdAt"], "default": "createdAt"}),
+    *LIST_QUERY,
+)
+_MAX_TEXT = 200
 
 
-def listing(request: web.Request, **equal: str) -> Listing:
-    """Read the query. `equal` maps query names to columns. Raises ApiFault (400)."""
+def listing(
+    request: web.Request,
+    equal: Mapping[str, str] | None = None,
+    *,
+    in_document: Collection[str] = (),
+    paged: bool = False,
+    search: bool = False,
+) -> Listing:
+    """Read the query. `equal` maps query names to columns, `in_document` names fields of the document that must
+    have the given value. Raises ApiFault (400)."""
     faults: list[str] = []
-    limit = 100
+    limit, page, oldest_first, part = 100, 1, False, None
     times: dict[str, str] = {}
     columns: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for name, value in request.query.items():
-        if name == "limit":
+        if "\0" in value or len(value) > _MAX_TEXT or not value.isprintable():
+            faults.append(f"{name} must be shorter than or equal to {_MAX_TEXT} printable characters")
+        elif name == "limit":
             if not value.isdecimal() or not 0 <= int(value) <= 1_000:
                 faults.append("limit must be an integer number from 0 to 1000")
             else:
@@ -34,14 +59,44 @@ def listing(request: web.Request, **equal: str) -> Listing:
         elif name in _TIMES:
             try:
                 moment = datetime.fromisoformat(value)
-            except ValueError:
-                faults.append(f"{name} must be a valid ISO 8601 date string")
-            else:
                 times[_TIMES[name]] = iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-        elif name in equal:
-            columns[equal[name]] = value
+            except (ValueError, OverflowError):
+                faults.append(f"{name} must be a valid ISO 8601 date string")
+        elif paged and name == "page":
+            if not value.isdecimal() or not 1 <= int(value) <= 1_000_000:
+                faults.append("page must be an integer number from 1 to 1000000")
+            else:
+                page = int(value)
+        elif paged and name == "sortOrder":
+            if value not in ("ASC", "DESC"):
+                faults.append("sortOrder must be one of the following values: ASC, DESC")
+            oldest_first = value == "ASC"
+        elif paged and name == "sortBy":
+            if value != "createdAt":
+                faults.append("sortBy must be one of the following values: createdAt")
+        elif search and name == "search":
+            part = value
+        elif name in (equal or {}):
+            columns[(equal or {})[name]] = value
+        elif name in in_document:
+            fields[name] = value
         else:
             faults.append(f"property {name} should not exist")
     if faults:
         raise ApiFault(400, faults)
-    return Listing(limit=limit, times=times, equal=columns)
+    found = Listing(limit=limit, times=times, equal=columns, fields=fields, search=part, oldest_first=oldest_first)
+    return replace(found, offset=(page - 1) * limit)
+
+
+def page_metadata(wanted: Listing, total: int) -> JsonObject:
+    """`metadata` of a paginated answer (§1)."""
+    size = max(1, wanted.limit)
+    page = wanted.offset // size + 1
+    return {
+        "itemsPerPage": wanted.limit,
+        "totalItems": total,
+        "currentPage": page,
+        "totalPages": -(-total // size),
+        "hasNextPage": page * size < total,
+        "sortOrder": "ASC" if wanted.oldest_first else "DESC",
+    }

@@ -1,83 +1,83 @@
-"""`/phone-number` of provider `vapi` (§3.1)."""
+"""`/phone-number` (§3) and `/v2/phone-number`."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.documents import created, patched
-from ari_assistant.api.errors import ApiFault, json_object, not_found
-from ari_assistant.api.listing import listing
+from ari_assistant.api.crud import Crud, partial, stored
+from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.errors import ApiFault
+from ari_assistant.api.listing import PAGE_QUERY, listing, page_metadata
 from ari_assistant.store.repositories import Resource
-from ari_assistant.vapi.base import JsonObject, new_id
-from ari_assistant.vapi.phone_number import PhoneNumber
+from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.phone_number import ByoPhoneNumber, PhoneNumber, phone_number_schema
 
-__all__ = ["routes"]
+__all__ = ["endpoints"]
 
-routes = web.RouteTableDef()
+
+class _PhoneNumbers(Crud):
+    """The schema is chosen by `provider`; who answers must exist."""
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Create a phone number: 201."""
+        answer = await Crud.create(self, request)
+        request.app[CONTEXT].numbers_changed()
+        return answer
+
+    async def update(self, request: web.Request) -> web.Response:
+        """Change it. `assistantId: null` with a `serverUrl` makes every call ask that server."""
+        answer = await Crud.update(self, request)
+        request.app[CONTEXT].numbers_changed()
+        return answer
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Delete it and return what it was."""
+        answer = await Crud.delete(self, request)
+        request.app[CONTEXT].numbers_changed()
+        return answer
 
 
 def _wire(resource: Resource) -> JsonObject:
     return {"assistantId": None, "status": "active", **resource.wire()}
 
 
-async def _check_assistant(request: web.Request, document: JsonObject) -> None:
-    assistant_id = document.get("assistantId")
-    if assistant_id is not None and await request.app[CONTEXT].catalogue.assistant(assistant_id) is None:
+async def _check(request: web.Request, document: JsonObject) -> None:
+    catalogue = request.app[CONTEXT].catalogue
+    assistant_id, squad_id = document.get("assistantId"), document.get("squadId")
+    if assistant_id is not None and await catalogue.assistants.get(assistant_id) is None:
         raise ApiFault(400, f"Couldn't Get Assistant. `assistantId` {assistant_id} Does Not Exist.")
-
-
-async def _found(request: web.Request) -> Resource:
-    resource_id = request.match_info["id"]
-    resource = await request.app[CONTEXT].catalogue.phone_number(resource_id)
-    if resource is None:
-        raise not_found("Phone number", resource_id)
-    return resource
-
-
-@routes.post("/phone-number")
-async def create(request: web.Request) -> web.Response:
-    """Create a phone number: 201."""
-    body = await json_object(request)
-    provider = body.get("provider")
-    if isinstance(provider, str) and provider != "vapi":
+    if squad_id is not None and await catalogue.squads.get(squad_id) is None:
+        raise ApiFault(400, f"Couldn't Get Squad. `squadId` {squad_id} Does Not Exist.")
+    if document.get("workflowId") is not None:
         raise ApiFault(
-            400, [f"provider must be one of the following values: vapi ({provider} numbers need a trunk)"]
+            400, ["workflowId must be absent: this server has no workflows, use assistantId or squadId"]
         )
-    document = created(PhoneNumber, body)
-    await _check_assistant(request, document)
-    resource = await request.app[CONTEXT].catalogue.create_phone_number(new_id(), document)
-    return web.json_response(_wire(resource), status=201)
+    if document["provider"] == "byo-phone-number":
+        credential = await catalogue.credentials.get(document["credentialId"])
+        if credential is None or credential.document.get("provider") != "byo-sip-trunk":
+            raise ApiFault(400, ["credentialId must be the id of a credential with provider byo-sip-trunk"])
 
 
-@routes.get("/phone-number")
-async def list_all(request: web.Request) -> web.Response:
-    """The phone numbers, newest first."""
-    found = await request.app[CONTEXT].catalogue.list_phone_numbers(listing(request))
-    return web.json_response([_wire(resource) for resource in found])
+_crud = _PhoneNumbers(
+    path="/phone-number",
+    noun="Phone number",
+    schema=phone_number_schema,
+    body=phone_number_schema,
+    patch=partial("PhoneNumberPatch", PhoneNumber, ByoPhoneNumber),
+    answer=stored("StoredPhoneNumber", PhoneNumber, ByoPhoneNumber),
+    resources=lambda context: context.catalogue.phone_numbers,
+    check=_check,
+    wire=_wire,
+)
+endpoints: Endpoints = _crud.endpoints
+SEARCH = Query("search", {"type": "string", "maxLength": 100})
 
 
-@routes.get("/phone-number/{id}")
-async def get(request: web.Request) -> web.Response:
-    """One phone number."""
-    return web.json_response(_wire(await _found(request)))
-
-
-@routes.patch("/phone-number/{id}")
-async def update(request: web.Request) -> web.Response:
-    """Change a phone number. `assistantId: null` with a `serverUrl` makes every call ask that server."""
-    resource = await _found(request)
-    document = patched(PhoneNumber, resource.document, await json_object(request))
-    await _check_assistant(request, document)
-    replaced = await request.app[CONTEXT].catalogue.replace_phone_number(resource.id, document)
-    if replaced is None:
-        raise not_found("Phone number", resource.id)
-    return web.json_response(_wire(replaced))
-
-
-@routes.delete("/phone-number/{id}")
-async def delete(request: web.Request) -> web.Response:
-    """Delete a phone number and return what it was."""
-    resource = await _found(request)
-    await request.app[CONTEXT].catalogue.delete_phone_number(resource.id)
-    return web.json_response(_wire(resource))
+@endpoints.add("GET", "/v2/phone-number", query=(SEARCH, *PAGE_QUERY), answer={"type": "object"}, errors=(400,))
+async def pages(request: web.Request) -> web.Response:
+    """Search and page through phone numbers."""
+    numbers = request.app[CONTEXT].catalogue.phone_numbers
+    wanted = listing(request, paged=True, search=True)
+    results = [_wire(resource) for resource in await numbers.list(wanted)]
+    return web.json_response({"results": results, "metadata": page_metadata(wanted, await numbers.count(wanted))})

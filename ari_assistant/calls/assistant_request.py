@@ -11,8 +11,8 @@ from ari_assistant.calls.ending import Ending
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
-from ari_assistant.vapi.phone_number import Destination
 from ari_assistant.vapi.server import Server, normalise_server
 from ari_assistant.webhooks.sender import (
     WebhookFailed,
@@ -109,7 +109,7 @@ async def interpret(answer: JsonObject, catalogue: Catalogue) -> Answer:
     assistant_id = body.get("assistantId")
     if assistant_id is None:
         return NoAnswer(Ending("assistant-request-returned-no-assistant", "the answer names no assistant"), answer)
-    found = await catalogue.assistant(str(assistant_id))
+    found = await catalogue.assistants.get(str(assistant_id))
     if found is None:
         return NoAnswer(Ending("assistant-not-found", f"`assistantId` {assistant_id} does not exist"), answer)
     return UseAssistant(found.id, found.document, normalise_server(overrides))

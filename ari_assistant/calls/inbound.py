@@ -33,9 +33,9 @@ from ari_assistant.media.recording import Recording
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.overrides import merge_overrides
-from ari_assistant.vapi.phone_number import Destination
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.server_message import envelope, wants
 from ari_assistant.webhooks.outbox import Outbox
@@ -147,7 +147,7 @@ class InboundCall:
         number = found.number
         assistant_id = number.assistant_id
         if assistant_id is not None:
-            stored = await self._services.catalogue.assistant(assistant_id)
+            stored = await self._services.catalogue.assistants.get(assistant_id)
             if stored is None:
                 text = f"`assistantId` {assistant_id} does not exist"
                 await self._no_assistant(found, Ending("assistant-not-found", text))
@@ -405,9 +405,9 @@ class InboundCall:
 
     def _recording(self) -> Recording | None:
         assert self._record is not None
-        plan = self._assistant.artifact_plan or {}
-        wanted = plan.get("recordingEnabled", self._assistant.recording_enabled)
-        if wanted is False:
+        plan = self._assistant.artifact_plan
+        wanted = plan.recording_enabled if plan is not None else None
+        if (self._assistant.recording_enabled if wanted is None else wanted) is False:
             return None
         path = self._services.options.recordings_dir / f"{self._record.id}.wav"
         self._record.recording_path = path

@@ -9,13 +9,12 @@ from ari_assistant.dialogue.rules import RulesConfig, RulesModel
 from ari_assistant.providers.model import Model
 from ari_assistant.providers.openai import OpenAIModel, base_url
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.model import BUILT_IN
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["BUILT_IN", "ChatEndpoint", "ModelChoice", "rules_config"]
-
-BUILT_IN = "built-in"
+__all__ = ["ChatEndpoint", "ModelChoice", "rules_config"]
 
 
 class ChatEndpoint:

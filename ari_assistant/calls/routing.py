@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ari_assistant.store.catalogue import AmbiguousNumber, Catalogue
 from ari_assistant.store.repositories import Resource
 from ari_assistant.telemetry import get_logger
-from ari_assistant.vapi.phone_number import PhoneNumber, SipUri
+from ari_assistant.vapi.phone_number import AnyPhoneNumber, phone_number_schema
+from ari_assistant.vapi.sip_uri import SipUri
 
 __all__ = ["NumberFound", "Router"]
 
@@ -20,7 +21,7 @@ class NumberFound:
     """The phone number that was dialled."""
 
     resource: Resource
-    number: PhoneNumber
+    number: AnyPhoneNumber
 
 
 class Router:
@@ -50,5 +51,5 @@ class Router:
                 hint += f"; {uri.host} is not a known name of this machine (ARI_ASSISTANT_SIP_DOMAINS)"
             log.warning("number_unknown", uri=request_uri, hint=hint)
             return None
-        number = PhoneNumber.model_validate(resource.document)
+        number = phone_number_schema.validate_python(resource.document)
         return NumberFound(resource, number)

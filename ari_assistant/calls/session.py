@@ -438,10 +438,8 @@ class Session:
 
     def _may_end_call(self) -> bool:
         model = self._assistant.model
-        tools = (model.model_extra or {}).get("tools") or [] if model else []
-        return bool(self._assistant.end_call_function_enabled) or any(
-            isinstance(tool, dict) and tool.get("type") == "endCall" for tool in tools
-        )
+        tools = (model.tools or []) if model else []
+        return bool(self._assistant.end_call_function_enabled) or any(tool.type == "endCall" for tool in tools)
 
     def _ends_by_phrase(self, text: str) -> bool:
         said = text.lower()

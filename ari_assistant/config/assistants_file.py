@@ -28,8 +28,9 @@ from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject, iso
 from ari_assistant.vapi.error import fault_message
-from ari_assistant.vapi.phone_number import PhoneNumber, SipUri
+from ari_assistant.vapi.phone_number import PhoneNumber
 from ari_assistant.vapi.server import normalise_server
+from ari_assistant.vapi.sip_uri import SipUri
 
 __all__ = ["AssistantsFile", "AssistantsFileFault", "load_assistants_file"]
 
@@ -178,7 +179,7 @@ def _numbers(
         number = _validated(document, path, PhoneNumber, body)
         if number is None:
             continue
-        uri = SipUri.parse(number.sip_uri)
+        uri = number.uri
         if uri in uris:
             document.fault((*path, "sipUri"), f"{uri} is in use by {uris[uri]}")
             continue

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ari_assistant.dialogue.history import History
 from ari_assistant.providers.model import ChatMessage
-from ari_assistant.vapi.assistant import Model
+from ari_assistant.vapi.model import Model
 
 __all__ = ["chat_messages", "system_messages"]
 

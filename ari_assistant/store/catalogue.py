@@ -1,15 +1,27 @@
-"""Assistants and phone numbers from both places: the assistants file and the database."""
+"""Everything that is configured: from the database, and assistants and phone numbers from their file too."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from ari_assistant.store.repositories import Assistants, Listing, PhoneNumbers, Resource, SipUriTaken
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ari_assistant.store.repositories import (
+    Assistants,
+    Listing,
+    PhoneNumbers,
+    Repository,
+    Resource,
+    Resources,
+    SipUriTaken,
+)
 from ari_assistant.vapi.base import JsonObject
-from ari_assistant.vapi.phone_number import SipUri
+from ari_assistant.vapi.phone_number import phone_number_schema
+from ari_assistant.vapi.sip_uri import SipUri
 
-__all__ = ["AmbiguousNumber", "Catalogue", "FromFile", "file_id"]
+__all__ = ["AmbiguousNumber", "Catalogue", "FromFile", "Overlaid", "file_id"]
 
 _NAMESPACE = uuid.UUID("6c7a9d5e-1d53-5b0e-9a0e-2b1f4c1d7a10")
 
@@ -27,71 +39,96 @@ class AmbiguousNumber(Exception):
     """Several numbers have the dialled user, and the dialled host names none of them."""
 
 
+class Overlaid:
+    """A repository with the resources of the assistants file laid over it. Those are read-only."""
+
+    def __init__(self, stored: Repository[Any], file: Iterable[Resource] = ()) -> None:
+        self._stored = stored
+        self.file = {resource.id: resource for resource in file}
+
+    async def get(self, resource_id: str) -> Resource | None:
+        """The resource with this id, or None."""
+        return self.file.get(resource_id) or await self._stored.get(resource_id)
+
+    async def list(self, listing: Listing) -> list[Resource]:
+        """The database's, newest first, then the file's."""
+        stored = await self._stored.list(listing)
+        room = listing.limit - len(stored)
+        if room <= 0 or not self.file:
+            return stored
+        fits: Sequence[Resource] = self._file_fitting(listing)
+        skipped = max(0, listing.offset - await self._stored.count(listing)) if listing.offset else 0
+        return [*stored, *fits[skipped : skipped + room]]
+
+    async def count(self, listing: Listing) -> int:
+        """How many there are without the limit."""
+        return await self._stored.count(listing) + len(self._file_fitting(listing))
+
+    async def create(self, resource_id: str, document: JsonObject) -> Resource:
+        """Store a new one."""
+        return await self._stored.create(resource_id, document)
+
+    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
+        """Store a changed one; None when it is gone. Raises FromFile."""
+        self._refuse_file(resource_id)
+        return await self._stored.replace(resource_id, document)
+
+    async def delete(self, resource_id: str) -> Resource | None:
+        """Remove one and return what it was. Raises FromFile."""
+        self._refuse_file(resource_id)
+        return await self._stored.delete(resource_id)
+
+    def _refuse_file(self, resource_id: str) -> None:
+        if resource_id in self.file:
+            raise FromFile(
+                f"{resource_id} is defined in the assistants file: change it there and restart, or create"
+                " another one here"
+            )
+
+    def _file_fitting(self, listing: Listing) -> Sequence[Resource]:
+        return [r for r in self.file.values() if all(listing.conditions(r)) and _searched(r, listing.search)]
+
+
+class OverlaidNumbers(Overlaid):
+    """Phone numbers: no two may have one SIP URI, wherever they are defined."""
+
+    async def create(self, resource_id: str, document: JsonObject) -> Resource:
+        """See `Overlaid`. Raises SipUriTaken."""
+        self._check_uri(resource_id, document)
+        return await super().create(resource_id, document)
+
+    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
+        """See `Overlaid`. Raises SipUriTaken."""
+        self._refuse_file(resource_id)
+        self._check_uri(resource_id, document)
+        return await super().replace(resource_id, document)
+
+    def _check_uri(self, resource_id: str, document: JsonObject) -> None:
+        uri = _uri(document)
+        for resource in self.file.values():
+            if resource.id != resource_id and _uri(resource.document) == uri:
+                raise SipUriTaken(str(uri), resource.id)
+
+
 class Catalogue:
-    """One view on both places. The file's resources come first and are read-only."""
+    """One view on all that is configured."""
 
     def __init__(
         self,
-        assistants: Assistants,
-        phone_numbers: PhoneNumbers,
+        engine: AsyncEngine,
         *,
+        org_id: str,
         file_assistants: Iterable[Resource] = (),
         file_numbers: Iterable[Resource] = (),
     ) -> None:
-        self._assistants = assistants
-        self._numbers = phone_numbers
-        self._file_assistants = {resource.id: resource for resource in file_assistants}
-        self._file_numbers = {resource.id: resource for resource in file_numbers}
-
-    # -- assistants -----------------------------------------------------------------------------------------
-
-    async def assistant(self, resource_id: str) -> Resource | None:
-        """The assistant with this id, or None."""
-        return self._file_assistants.get(resource_id) or await self._assistants.get(resource_id)
-
-    async def list_assistants(self, listing: Listing) -> list[Resource]:
-        """The database's, newest first, then the file's."""
-        return _joined(await self._assistants.list(listing), self._file_assistants, listing)
-
-    async def create_assistant(self, resource_id: str, document: JsonObject) -> Resource:
-        """Store a new assistant."""
-        return await self._assistants.create(resource_id, document)
-
-    async def replace_assistant(self, resource_id: str, document: JsonObject) -> Resource | None:
-        """Store a changed assistant. Raises FromFile."""
-        self._refuse_file(self._file_assistants, resource_id)
-        return await self._assistants.replace(resource_id, document)
-
-    async def delete_assistant(self, resource_id: str) -> Resource | None:
-        """Remove an assistant. Raises FromFile."""
-        self._refuse_file(self._file_assistants, resource_id)
-        return await self._assistants.delete(resource_id)
-
-    # -- phone numbers --------------------------------------------------------------------------------------
-
-    async def phone_number(self, resource_id: str) -> Resource | None:
-        """The phone number with this id, or None."""
-        return self._file_numbers.get(resource_id) or await self._numbers.get(resource_id)
-
-    async def list_phone_numbers(self, listing: Listing) -> list[Resource]:
-        """The database's, newest first, then the file's."""
-        return _joined(await self._numbers.list(listing), self._file_numbers, listing)
-
-    async def create_phone_number(self, resource_id: str, document: JsonObject) -> Resource:
-        """Store a new phone number. Raises SipUriTaken."""
-        self._check_uri(resource_id, document)
-        return await self._numbers.create(resource_id, document)
-
-    async def replace_phone_number(self, resource_id: str, document: JsonObject) -> Resource | None:
-        """Store a changed phone number. Raises FromFile and SipUriTaken."""
-        self._refuse_file(self._file_numbers, resource_id)
-        self._check_uri(resource_id, document)
-        return await self._numbers.replace(resource_id, document)
-
-    async def delete_phone_number(self, resource_id: str) -> Resource | None:
-        """Remove a phone number. Raises FromFile."""
-        self._refuse_file(self._file_numbers, resource_id)
-        return await self._numbers.delete(resource_id)
+        self._numbers = PhoneNumbers(engine, org_id=org_id)
+        self.assistants = Overlaid(Assistants(engine, org_id=org_id), file_assistants)
+        self.phone_numbers = OverlaidNumbers(self._numbers, file_numbers)
+        self.tools = Resources(engine, org_id=org_id, kind="tool")
+        self.squads = Resources(engine, org_id=org_id, kind="squad")
+        self.files = Resources(engine, org_id=org_id, kind="file")
+        self.structured_outputs = Resources(engine, org_id=org_id, kind="structured-output")
+        self.credentials = Resources(engine, org_id=org_id, kind="credential")
 
     async def find_number(self, uri: SipUri, *, host_is_ours: bool) -> Resource | None:
         """The number that was dialled: by the whole URI, else by its user when the host is this machine.
@@ -99,35 +136,23 @@ class Catalogue:
         Raises AmbiguousNumber when only the user fits, and fits several.
         """
         candidates = [
-            *(r for r in self._file_numbers.values() if SipUri.parse(r.document["sipUri"]).user == uri.user),
+            *(r for r in self.phone_numbers.file.values() if _uri(r.document).user == uri.user),
             *await self._numbers.with_user(uri.user),
         ]
         for resource in candidates:
-            if SipUri.parse(resource.document["sipUri"]) == uri:
+            if _uri(resource.document) == uri:
                 return resource
         if not host_is_ours or not candidates:
             return None
         if len(candidates) > 1:
-            raise AmbiguousNumber(", ".join(resource.document["sipUri"] for resource in candidates))
+            raise AmbiguousNumber(", ".join(str(_uri(resource.document)) for resource in candidates))
         return candidates[0]
 
-    # -- both -----------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _refuse_file(resources: dict[str, Resource], resource_id: str) -> None:
-        if resource_id in resources:
-            raise FromFile(
-                f"{resource_id} is defined in the assistants file: change it there and restart, or create"
-                " another one here"
-            )
-
-    def _check_uri(self, resource_id: str, document: JsonObject) -> None:
-        uri = SipUri.parse(document["sipUri"])
-        for resource in self._file_numbers.values():
-            if resource.id != resource_id and SipUri.parse(resource.document["sipUri"]) == uri:
-                raise SipUriTaken(str(uri), resource.id)
+def _uri(document: JsonObject) -> SipUri:
+    return phone_number_schema.validate_python(document).uri
 
 
-def _joined(stored: list[Resource], file: dict[str, Resource], listing: Listing) -> list[Resource]:
-    fits = [resource for resource in file.values() if all(listing.conditions(resource))]
-    return (stored + fits)[: listing.limit]
+def _searched(resource: Resource, part: str | None) -> bool:
+    texts = (str(resource.document.get(key) or "").lower() for key in ("name", "number", "sipUri"))
+    return not part or any(part.lower() in text for text in texts)

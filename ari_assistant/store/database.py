@@ -10,29 +10,51 @@ from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-__all__ = ["migrate", "open_database"]
+__all__ = ["database_url", "migrate", "migrate_back", "open_database"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_database(url: str) -> AsyncEngine:
-    """An engine for `url` (`sqlite+aiosqlite:///…`). SQLite runs with a write-ahead log: readers do not wait."""
-    engine = create_async_engine(url)
-    if engine.dialect.name == "sqlite":
+def database_url(url: str) -> str:
+    """`url` with the driver that we use: aiosqlite, or psycopg (3), which serves Alembic and asyncio alike.
 
-        @event.listens_for(engine.sync_engine, "connect")
-        def _set_up(connection: object, _: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
+    `postgres://…`, `postgresql://…` and `sqlite:///…` are taken as people write them.
+    """
+    scheme, separator, rest = url.partition("://")
+    name = scheme.partition("+")[0]
+    driver = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}
+    return f"{driver.get(name, scheme)}{separator}{rest}"
+
+
+def open_database(url: str) -> AsyncEngine:
+    """An engine for `url`. SQLite runs with a write-ahead log: readers do not wait."""
+    url = database_url(url)
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    engine = create_async_engine(url)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _set_up(connection: object, _: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
     return engine
 
 
-async def migrate(url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`, in a thread; a database that is there already is left alone."""
+def _config(url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    await asyncio.to_thread(command.upgrade, config, revision)
+    config.set_main_option("sqlalchemy.url", database_url(url).replace("%", "%%"))
+    return config
+
+
+async def migrate(url: str, revision: str = "head") -> None:
+    """Bring the schema to `revision`, in a thread; a database that is there already is left alone."""
+    await asyncio.to_thread(command.upgrade, _config(url), revision)
+
+
+async def migrate_back(url: str, revision: str = "base") -> None:
+    """Take the schema back to an older `revision`. What only the newer one can hold is lost."""
+    await asyncio.to_thread(command.downgrade, _config(url), revision)

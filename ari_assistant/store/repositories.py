@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Text, cast, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
-from ari_assistant.store.tables import AssistantRow, CallRow, PhoneNumberRow
+from ari_assistant.store.tables import AssistantRow, CallRow, PhoneNumberRow, ResourceRow
 from ari_assistant.vapi.base import JsonObject, iso
-from ari_assistant.vapi.phone_number import SipUri
+from ari_assistant.vapi.phone_number import phone_number_schema
 
 __all__ = [
     "Assistants",
@@ -22,11 +22,11 @@ __all__ = [
     "Listing",
     "PhoneNumbers",
     "Resource",
+    "Resources",
     "SipUriTaken",
 ]
 
-Row = TypeVar("Row", AssistantRow, PhoneNumberRow, CallRow)
-
+Row = TypeVar("Row", AssistantRow, PhoneNumberRow, CallRow, ResourceRow)
 
 _COMPARISONS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 
@@ -69,6 +69,12 @@ class Listing:
     """`created_at_gt` … `updated_at_le` → ISO 8601 in UTC."""
     equal: Mapping[str, str] = field(default_factory=dict)
     """Columns that must have a value."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Text fields of the document that must have a value."""
+    search: str | None = None
+    """A part of the name, the number or the SIP URI, in any letter case."""
+    offset: int = 0
+    oldest_first: bool = False
 
     def conditions(self, resource: Any) -> list[Any]:
         """The time conditions on `created_at` and `updated_at` of a row class (SQL) or of a resource (bools)."""
@@ -79,8 +85,11 @@ class Listing:
         return found
 
 
-class _Repository(Generic[Row]):
+class Repository(Generic[Row]):
+    """One kind of resource."""
+
     _row: type[Row]
+    _kind: str | None = None
 
     def __init__(self, engine: AsyncEngine, *, org_id: str) -> None:
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
@@ -104,6 +113,7 @@ class _Repository(Generic[Row]):
             updated_at=now,
             document=document,
             **self._columns(document),
+            **({} if self._kind is None else {"kind": self._kind}),
         )
         try:
             async with self._sessions.begin() as session:
@@ -117,18 +127,43 @@ class _Repository(Generic[Row]):
         """The resource, or None."""
         async with self._sessions() as session:
             row = await session.get(self._row, resource_id)
-            return None if row is None else _resource(row)
+            if row is None or self._kind != getattr(row, "kind", None):
+                return None
+            return _resource(row)
 
     async def list(self, listing: Listing) -> list[Resource]:
-        """Newest first."""
+        """Newest first, unless the listing says otherwise."""
+        async with self._sessions() as session:
+            return [
+                _resource(found) for found in await session.scalars(self._selected(select(self._row), listing))
+            ]
+
+    async def count(self, listing: Listing) -> int:
+        """How many the listing would give without its limit."""
+        query = self._filtered(select(func.count()).select_from(self._row), listing)
+        async with self._sessions() as session:
+            return int(await session.scalar(query) or 0)
+
+    def _selected(self, query: Any, listing: Listing) -> Any:
         row = self._row
-        query = select(row).order_by(row.created_at.desc(), row.id.desc()).limit(listing.limit)
+        order = (row.created_at, row.id) if listing.oldest_first else (row.created_at.desc(), row.id.desc())
+        return self._filtered(query, listing).order_by(*order).limit(listing.limit).offset(listing.offset)
+
+    def _filtered(self, query: Any, listing: Listing) -> Any:
+        row = self._row
+        if self._kind is not None:
+            query = query.where(ResourceRow.kind == self._kind)
         for condition in listing.conditions(row):
             query = query.where(condition)
         for name, value in listing.equal.items():
             query = query.where(getattr(row, name) == value)
-        async with self._sessions() as session:
-            return [_resource(found) for found in await session.scalars(query)]
+        for name, value in listing.fields.items():
+            query = query.where(row.document[name].as_string() == value)
+        if listing.search:
+            texts = (row.document[key].as_string() for key in ("name", "number", "sipUri"))
+            part = listing.search.lower()
+            query = query.where(or_(*(func.lower(text).contains(part, autoescape=True) for text in texts)))
+        return query
 
     async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
         """Store a changed document; None when the resource is gone."""
@@ -147,27 +182,27 @@ class _Repository(Generic[Row]):
         return found
 
 
-def _resource(row: AssistantRow | PhoneNumberRow | CallRow) -> Resource:
+def _resource(row: AssistantRow | PhoneNumberRow | CallRow | ResourceRow) -> Resource:
     return Resource(row.id, row.org_id, row.created_at, row.updated_at, row.document)
 
 
-class Assistants(_Repository[AssistantRow]):
+class Assistants(Repository[AssistantRow]):
     """Stored assistants."""
 
     _row = AssistantRow
 
 
-class PhoneNumbers(_Repository[PhoneNumberRow]):
+class PhoneNumbers(Repository[PhoneNumberRow]):
     """Stored phone numbers."""
 
     _row = PhoneNumberRow
 
     def _columns(self, document: JsonObject) -> dict[str, Any]:
-        uri = SipUri.parse(document["sipUri"])
+        uri = phone_number_schema.validate_python(document).uri
         return {"sip_uri": str(uri), "sip_user": uri.user}
 
     async def _check(self, resource_id: str, document: JsonObject) -> None:
-        uri = str(SipUri.parse(document["sipUri"]))
+        uri = str(phone_number_schema.validate_python(document).uri)
         async with self._sessions() as session:
             holder = await session.scalar(select(PhoneNumberRow.id).where(PhoneNumberRow.sip_uri == uri))
         if holder is not None and holder != resource_id:
@@ -180,17 +215,42 @@ class PhoneNumbers(_Repository[PhoneNumberRow]):
             return [_resource(row) for row in await session.scalars(query)]
 
 
-class Calls(_Repository[CallRow]):
+class Resources(Repository[ResourceRow]):
+    """Stored resources that are only looked up by their id, of one kind."""
+
+    _row = ResourceRow
+
+    def __init__(self, engine: AsyncEngine, *, org_id: str, kind: str) -> None:
+        super().__init__(engine, org_id=org_id)
+        self._kind = kind
+
+
+class Calls(Repository[CallRow]):
     """Calls, the running and the ended ones. The document is the whole Call object (contract §4.2)."""
 
     _row = CallRow
 
     def _columns(self, document: JsonObject) -> dict[str, Any]:
+        breakdown = document.get("costBreakdown") or {}
         return {
             "status": document["status"],
+            "type": document.get("type") or "inboundPhoneCall",
             "assistant_id": document.get("assistantId"),
             "phone_number_id": document.get("phoneNumberId"),
+            "ended_reason": document.get("endedReason"),
+            "success_evaluation": (document.get("analysis") or {}).get("successEvaluation"),
+            "duration_seconds": _seconds(document.get("startedAt"), document.get("endedAt")),
+            "prompt_tokens": breakdown.get("llmPromptTokens", 0),
+            "completion_tokens": breakdown.get("llmCompletionTokens", 0),
+            "cached_prompt_tokens": breakdown.get("llmCachedPromptTokens", 0),
+            "voice_characters": breakdown.get("ttsCharacters", 0),
         }
+
+    async def list_json(self, listing: Listing) -> str:
+        """The documents of `list` as the text of a JSON array, without reading and writing each of them."""
+        query = self._selected(select(cast(CallRow.document, Text)), listing)
+        async with self._sessions() as session:
+            return f"[{','.join(await session.scalars(query))}]"
 
     async def save(self, document: JsonObject) -> None:
         """Store a call as it is now: new, or changed."""
@@ -213,6 +273,7 @@ class Calls(_Repository[CallRow]):
             for row in rows:
                 row.status = "ended"
                 row.updated_at = now
+                row.ended_reason = reason
                 row.document = row.document | {
                     "status": "ended",
                     "endedReason": reason,
@@ -220,3 +281,9 @@ class Calls(_Repository[CallRow]):
                     "updatedAt": now,
                 }
         return len(rows)
+
+
+def _seconds(started: str | None, ended: str | None) -> float:
+    if not started or not ended:
+        return 0.0
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()

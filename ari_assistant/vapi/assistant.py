@@ -6,73 +6,59 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ari_assistant.vapi.base import Contract, JsonObject, OpenContract
+from ari_assistant.vapi.base import Contract, JsonObject
+from ari_assistant.vapi.hook import AssistantHook
+from ari_assistant.vapi.model import Model
+from ari_assistant.vapi.plans import (
+    AnalysisPlan,
+    ArtifactPlan,
+    BackgroundSpeechDenoisingPlan,
+    CompliancePlan,
+    KeypadInputPlan,
+    MessagePlan,
+    MonitorPlan,
+    StartSpeakingPlan,
+    StopSpeakingPlan,
+)
 from ari_assistant.vapi.server import Server
+from ari_assistant.vapi.tool import Tool
+from ari_assistant.vapi.transcriber import Transcriber
+from ari_assistant.vapi.voice import Voice
 
-__all__ = [
-    "Assistant",
-    "AssistantOverrides",
-    "Message",
-    "Model",
-    "StartSpeakingPlan",
-    "StopSpeakingPlan",
-    "Transcriber",
-    "Voice",
+__all__ = ["Assistant", "AssistantOverrides", "ServerMessageType"]
+
+ServerMessageType = Literal[
+    "assistant.started",
+    "assistant.speechStarted",
+    "call.artifact.upload",
+    "call.delete.failed",
+    "call.deleted",
+    "chat.created",
+    "chat.deleted",
+    "conversation-update",
+    "end-of-call-report",
+    "function-call",
+    "handoff-destination-request",
+    "hang",
+    "language-change-detected",
+    "language-changed",
+    "model-output",
+    "phone-call-control",
+    "session.created",
+    "session.deleted",
+    "session.updated",
+    "speech-update",
+    "status-update",
+    "tool-calls",
+    "tool.completed",
+    "transcript",
+    'transcript[transcriptType="final"]',
+    "transfer-destination-request",
+    "transfer-update",
+    "user-interrupted",
+    "voice-input",
 ]
-
-
-class Message(OpenContract):
-    """One message of `model.messages`, in OpenAI's form."""
-
-    role: Literal["assistant", "function", "user", "system", "tool", "developer"]
-    content: str | None = None
-
-
-class Model(OpenContract):
-    """Which model speaks (§11.1). Any provider name is accepted; the registry maps it to what is configured.
-
-    `provider: "built-in"` is this project's own deterministic dialogue, whose `facts`, `intents` and
-    `fallback` are validated by `ari_assistant.dialogue.rules`.
-    """
-
-    provider: str
-    model: str | None = None
-    url: str | None = None
-    messages: list[Message] | None = None
-    system_prompt: str | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    headers: dict[str, str] | None = None
-    timeout_seconds: Annotated[float, Field(ge=0, le=300)] | None = None
-
-
-class Voice(OpenContract):
-    """Which voice speaks (§11.5). Any provider name is accepted."""
-
-    provider: str
-    voice_id: str | None = None
-
-
-class Transcriber(OpenContract):
-    """Which transcriber listens (§11.5). Any provider name is accepted."""
-
-    provider: str
-    model: str | None = None
-    language: str | None = None
-
-
-class StartSpeakingPlan(OpenContract):
-    """When the assistant may speak (§10.1). Seconds."""
-
-    wait_seconds: Annotated[float, Field(ge=0, le=5)] | None = None
-
-
-class StopSpeakingPlan(OpenContract):
-    """When the caller's speech interrupts (§10.2). Seconds."""
-
-    num_words: Annotated[int, Field(ge=0, le=10)] | None = None
-    voice_seconds: Annotated[float, Field(ge=0, le=0.5)] | None = None
-    backoff_seconds: Annotated[float, Field(ge=0, le=10)] | None = None
+"""What a server may choose (§7.3)."""
 
 
 class Assistant(Contract):
@@ -95,7 +81,7 @@ class Assistant(Contract):
     server: Server | None = None
     server_url: str | None = None
     server_url_secret: str | None = None
-    server_messages: list[str] | None = None
+    server_messages: list[ServerMessageType] | None = None
     client_messages: list[str] | None = None
     max_duration_seconds: Annotated[float, Field(ge=10, le=43_200)] | None = None
     silence_timeout_seconds: Annotated[float, Field(ge=5, le=3_600)] | None = None
@@ -106,22 +92,22 @@ class Assistant(Contract):
     voicemail_detection: str | JsonObject | None = None
     start_speaking_plan: StartSpeakingPlan | None = None
     stop_speaking_plan: StopSpeakingPlan | None = None
-    message_plan: JsonObject | None = None
+    message_plan: MessagePlan | None = None
     background_sound: str | None = None
     background_denoising_enabled: bool | None = None
-    background_speech_denoising_plan: JsonObject | None = None
+    background_speech_denoising_plan: BackgroundSpeechDenoisingPlan | None = None
     backchanneling_enabled: bool | None = None
     model_output_in_messages_enabled: bool | None = None
     recording_enabled: bool | None = None
     hipaa_enabled: bool | None = None
-    keypad_input_plan: JsonObject | None = None
+    keypad_input_plan: KeypadInputPlan | None = None
     transport_configurations: list[JsonObject] | None = None
     observability_plan: JsonObject | None = None
-    hooks: list[JsonObject] | None = None
-    artifact_plan: JsonObject | None = None
-    analysis_plan: JsonObject | None = None
-    monitor_plan: JsonObject | None = None
-    compliance_plan: JsonObject | None = None
+    hooks: list[AssistantHook] | None = None
+    artifact_plan: ArtifactPlan | None = None
+    analysis_plan: AnalysisPlan | None = None
+    monitor_plan: MonitorPlan | None = None
+    compliance_plan: CompliancePlan | None = None
     metadata: JsonObject | None = None
     credentials: list[JsonObject] | None = None
     credential_ids: list[str] | None = None
@@ -131,4 +117,4 @@ class Assistant(Contract):
 class AssistantOverrides(Assistant):
     """A partial assistant laid over another one for one call (§2)."""
 
-    tools_append: list[JsonObject] | None = Field(default=None, alias="tools:append")
+    tools_append: list[Tool] | None = Field(default=None, alias="tools:append")

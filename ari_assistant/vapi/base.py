@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Discriminator
 from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-__all__ = ["Contract", "JsonObject", "OpenContract", "call_id", "iso", "new_id"]
+__all__ = [
+    "Contract",
+    "JsonObject",
+    "OpenContract",
+    "call_id",
+    "chosen_by",
+    "iso",
+    "iso_now",
+    "new_id",
+    "refuse_unknown",
+]
 
 JsonObject = dict[str, Any]
 """A JSON object whose inner fields the contract does not fix, or that this version only stores and echoes."""
@@ -19,7 +31,9 @@ JsonObject = dict[str, Any]
 class Contract(BaseModel):
     """A schema of the contract: camelCase on the wire, an unknown property is refused."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, strict=True
+    )
 
     def wire(self) -> JsonObject:
         """The JSON object as it was given: only the fields that were set, explicit nulls kept."""
@@ -30,6 +44,41 @@ class OpenContract(Contract):
     """A schema chosen by `provider`, whose vendor fields are kept as they are."""
 
     model_config = ConfigDict(extra="allow")
+
+
+def refuse_unknown(schema: type[BaseModel], given: Any, vendor_fields: Mapping[str, frozenset[str]]) -> None:
+    """Refuse the properties that neither `schema` nor the vendor of `given["provider"]` has.
+
+    A provider that `vendor_fields` does not know may have any. Raises pydantic_core.ValidationError.
+    """
+    if not isinstance(given, dict) or not isinstance(given.get("provider"), str):
+        return
+    own = vendor_fields.get(given["provider"])
+    if own is None:
+        return
+    known = {field.alias or name for name, field in schema.model_fields.items()} | own
+    unknown = [str(name) for name in given if name not in known and name not in schema.model_fields]
+    if unknown:
+        fault = PydanticCustomError("extra_forbidden", "Extra inputs are not permitted")
+        details = [InitErrorDetails(type=fault, loc=(name,), input=given[name]) for name in unknown]
+        raise ValidationError.from_exception_data(schema.__name__, details)
+
+
+def chosen_by(field: str, known: Collection[str], *, otherwise: str | None = None) -> Discriminator:
+    """The discriminator of a union by a text field. Its tags stand in brackets, so that a fault's path does not
+    show them: `Tag("[function]")`. A value that is not `known` takes the tag `[otherwise]`, or is refused."""
+
+    def tag(given: Any) -> str | None:
+        value = given.get(field) if isinstance(given, dict) else getattr(given, field, None)
+        if isinstance(value, str) and value in known:
+            return f"[{value}]"
+        return f"[{otherwise}]" if otherwise is not None and isinstance(value, str) else None
+
+    return Discriminator(
+        tag,
+        custom_error_type="one_of",
+        custom_error_message=f"{field} must be one of the following values: {', '.join(known)}",
+    )
 
 
 def new_id() -> str:
@@ -47,3 +96,8 @@ def call_id(now: datetime) -> str:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and `Z`, as all of the contract's timestamps. `moment` is aware."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_now() -> str:
+    """The present moment, as `iso` writes it."""
+    return iso(datetime.now(UTC))

@@ -53,6 +53,8 @@ def fault_message(fault: Any) -> str:
         *parent, name = location
         prefix = _path(parent)
         return f"{prefix}.property {name} should not exist" if prefix else f"property {name} should not exist"
+    if kind == "one_of":
+        return f"{path}.{fault['msg']}" if path else str(fault["msg"])
     if kind == "missing":
         return f"{path} should not be null or undefined"
     if kind in _MUST_BE:

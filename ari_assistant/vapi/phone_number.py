@@ -1,75 +1,33 @@
-"""Phone numbers of provider `vapi`: a SIP URI that callers dial (§3.1)."""
+"""Phone numbers (§3): a SIP URI that callers dial, or a number on one's own trunk."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, Tag, TypeAdapter, field_validator, model_validator
 
-from ari_assistant.vapi.base import Contract, JsonObject, OpenContract
+from ari_assistant.vapi.base import Contract, chosen_by
+from ari_assistant.vapi.destination import Destination
+from ari_assistant.vapi.hook import NumberHook
 from ari_assistant.vapi.server import Server
+from ari_assistant.vapi.sip_uri import SipUri
 
-__all__ = ["Destination", "PhoneNumber", "SipUri"]
+__all__ = ["AnyPhoneNumber", "ByoPhoneNumber", "PhoneNumber", "SipAuthentication", "phone_number_schema"]
 
-
-@dataclass(frozen=True, slots=True)
-class SipUri:
-    """The parts of a SIP URI that select a phone number, lower-cased (§8.1: case-insensitive)."""
-
-    user: str
-    host: str
-    """A name or an address; an IPv6 address without its brackets."""
-
-    _PATTERN = re.compile(
-        r"(?:sips?):(?P<user>[^@;?\s<>]+)@(?P<host>\[[0-9a-f:.]+\]|[^\s:;?<>@\[\]]+)"
-        r"(?::(?P<port>\d{1,5}))?(?:[;?][^\s<>]*)?",
-        re.IGNORECASE,
-    )
-
-    @classmethod
-    def parse(cls, text: str) -> SipUri:
-        """Read `sip:user@host[:port][;parameters]`, with or without `<…>` (RFC 3261 §19.1).
-
-        Parameters, headers and the port do not select a number and are left out. Raises ValueError when
-        `text` has no user or no host.
-        """
-        match = cls._PATTERN.fullmatch(text.strip().removeprefix("<").removesuffix(">"))
-        if match is None:
-            raise ValueError(f"{text!r} is not a SIP URI with a user: write sip:USER@HOST")
-        user = match["user"].split(":", 1)[0].lower()
-        return cls(user=user, host=match["host"].strip("[]").lower())
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"sip:{self.user}@{host}"
+_E164 = re.compile(r"\+[1-9]\d{1,14}")
+_ANY_NUMBER = re.compile(r"\+?[a-zA-Z0-9]+")
 
 
-class Destination(OpenContract):
-    """Where a call is sent on (§3.4). `number` needs a trunk, `sip` does not."""
+class SipAuthentication(Contract):
+    """The digest credentials that a caller of this number must have (§8.3)."""
 
-    type: Literal["sip", "number", "assistant"]
-    sip_uri: str | None = None
-    number: str | None = None
-    message: str | JsonObject | None = None
-
-    @model_validator(mode="after")
-    def _has_address(self) -> Destination:
-        if self.type == "sip":
-            if self.sip_uri is None:
-                raise ValueError("sipUri must be a string")
-            SipUri.parse(self.sip_uri)
-        if self.type == "number" and self.number is None:
-            raise ValueError("number must be a string")
-        return self
+    realm: Annotated[str, Field(min_length=1, max_length=128, pattern=r'^[^"\\\x00-\x1f;]+$')] | None = None
+    username: Annotated[str, Field(min_length=20, max_length=40, pattern=r"^[A-Za-z0-9._~+-]+$")]
+    password: Annotated[str, Field(min_length=20, max_length=40, pattern=r"^[^\x00-\x1f;\\]+$")]
 
 
-class PhoneNumber(Contract):
-    """`CreateVapiPhoneNumberDTO`. Without an assistant each call asks the server (`assistant-request`)."""
-
-    provider: Literal["vapi"]
-    sip_uri: str
+class _Number(Contract):
     name: Annotated[str, Field(max_length=40)] | None = None
     assistant_id: str | None = None
     squad_id: str | None = None
@@ -78,9 +36,21 @@ class PhoneNumber(Contract):
     server_url: str | None = None
     server_url_secret: str | None = None
     fallback_destination: Destination | None = None
-    hooks: list[JsonObject] | None = None
+    hooks: list[NumberHook] | None = None
+
+
+class PhoneNumber(_Number):
+    """`CreateVapiPhoneNumberDTO`. Without an assistant each call asks the server (`assistant-request`)."""
+
+    provider: Literal["vapi"]
+    sip_uri: str
     number_desired_area_code: str | None = None
-    authentication: JsonObject | None = None
+    authentication: SipAuthentication | None = None
+
+    @property
+    def uri(self) -> SipUri:
+        """What is dialled."""
+        return SipUri.parse(self.sip_uri)
 
     @field_validator("sip_uri")
     @classmethod
@@ -92,9 +62,37 @@ class PhoneNumber(Contract):
     def _possible_here(self) -> PhoneNumber:
         if self.number_desired_area_code is not None:
             raise ValueError("numberDesiredAreaCode must be absent: this server sells no numbers, set sipUri")
-        if self.authentication is not None:
-            raise ValueError(
-                "authentication must be absent: this version cannot challenge callers yet,"
-                " restrict them with a firewall or an ACL"
-            )
         return self
+
+
+class ByoPhoneNumber(_Number):
+    """`CreateByoPhoneNumberDTO`: a number on one's own trunk (§3.2)."""
+
+    provider: Literal["byo-phone-number"]
+    number: Annotated[str, Field(min_length=3, max_length=40)]
+    number_e164_check_enabled: bool | None = Field(default=None, alias="numberE164CheckEnabled")
+    credential_id: str
+    authentication: None = None
+
+    @property
+    def uri(self) -> SipUri:
+        """What a trunk dials: `<number>@<credentialId>` (§8.4); the user alone selects it on this machine."""
+        return SipUri(user=self.number.lower(), host=self.credential_id.lower())
+
+    @model_validator(mode="after")
+    def _valid_number(self) -> ByoPhoneNumber:
+        checked = self.number_e164_check_enabled is not False
+        if checked and _E164.fullmatch(self.number) is None:
+            raise ValueError("number must be in E.164 form (+15551230000), or set numberE164CheckEnabled to false")
+        if _ANY_NUMBER.fullmatch(self.number) is None:
+            raise ValueError("number must be made of letters and digits, with or without a leading +")
+        return self
+
+
+AnyPhoneNumber = Annotated[
+    Annotated[PhoneNumber, Tag("[vapi]")] | Annotated[ByoPhoneNumber, Tag("[byo-phone-number]")],
+    chosen_by("provider", ("vapi", "byo-phone-number")),
+]
+
+phone_number_schema: TypeAdapter[AnyPhoneNumber] = TypeAdapter(AnyPhoneNumber)
+"""Validates a phone number."""

@@ -10,7 +10,7 @@ from ari_assistant.dialogue.clauses import Clauses, speakable
 from ari_assistant.dialogue.rules import Fact, RulesConfig, RulesModel
 from ari_assistant.dialogue.template import RESERVED, render
 from ari_assistant.providers.model import ChatMessage, ModelRequest
-from ari_assistant.vapi.phone_number import SipUri
+from ari_assistant.vapi.sip_uri import SipUri
 
 words = st.text(st.sampled_from("abcdefg .,!?\n"), max_size=120)
 

@@ -11,9 +11,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from ari_assistant.api.app import build_app
 from ari_assistant.api.context import ApiContext
+from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.database import migrate, open_database
-from ari_assistant.store.repositories import Assistants, Calls, PhoneNumbers
+from ari_assistant.store.repositories import Calls
 
 Api = Callable[..., Awaitable[tuple[int, Any]]]
 ready = {"database": True, "ari": False}
@@ -24,8 +25,16 @@ async def api(tmp_path: Path) -> AsyncGenerator[Api, None]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'api.db'}"
     await migrate(url)
     engine = open_database(url)
-    catalogue = Catalogue(Assistants(engine, org_id="o"), PhoneNumbers(engine, org_id="o"))
-    context = ApiContext(catalogue, Calls(engine, org_id="o"), tmp_path, "key", lambda: ready)
+    context = ApiContext(
+        engine=engine,
+        catalogue=Catalogue(engine, org_id="o"),
+        calls=Calls(engine, org_id="o"),
+        keys=ApiKeys(engine),
+        data_dir=tmp_path,
+        public_url="http://here",
+        api_key="key",
+        health=lambda: ready,
+    )
     async with TestClient(TestServer(build_app(context))) as client:
 
         async def request(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import chat_messages, system_messages
 from ari_assistant.providers.model import ChatMessage
-from ari_assistant.vapi.assistant import Model
+from ari_assistant.vapi.model import Model
 
 
 def history() -> History:

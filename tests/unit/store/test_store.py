@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ari_assistant.store.database as database
 from ari_assistant.store.catalogue import AmbiguousNumber, Catalogue, FromFile
-from ari_assistant.store.repositories import Assistants, Calls, Listing, PhoneNumbers, Resource, SipUriTaken
+from ari_assistant.store.repositories import Assistants, Calls, Listing, Resource, SipUriTaken
 from ari_assistant.store.tables import Base
-from ari_assistant.vapi.phone_number import SipUri
+from ari_assistant.vapi.sip_uri import SipUri
 
 FILE_NUMBER = Resource("f1", "o", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z",
                        {"provider": "vapi", "sipUri": "sip:file@localhost"})  # fmt: skip
@@ -32,7 +32,7 @@ async def engine(tmp_path: Path) -> AsyncGenerator[AsyncEngine, None]:
 
 @pytest.fixture
 def catalogue(engine: AsyncEngine) -> Catalogue:
-    return Catalogue(Assistants(engine, org_id="o"), PhoneNumbers(engine, org_id="o"), file_numbers=[FILE_NUMBER])
+    return Catalogue(engine, org_id="o", file_numbers=[FILE_NUMBER])
 
 
 def number(uri: str) -> dict[str, str]:
@@ -92,18 +92,18 @@ async def test_a_call_is_saved_again_as_it_changes_and_ended_when_it_was_abandon
 
 
 async def test_a_sip_uri_belongs_to_one_number_in_any_letter_case(catalogue: Catalogue) -> None:
-    await catalogue.create_phone_number("n1", number("sip:Bob@Example.org"))
+    await catalogue.phone_numbers.create("n1", number("sip:Bob@Example.org"))
     with pytest.raises(SipUriTaken, match="n1"):
-        await catalogue.create_phone_number("n2", number("sip:bob@example.ORG:5060"))
+        await catalogue.phone_numbers.create("n2", number("sip:bob@example.ORG:5060"))
     with pytest.raises(SipUriTaken, match="f1"):
-        await catalogue.create_phone_number("n2", number("sip:FILE@localhost"))
-    assert await catalogue.replace_phone_number("n1", number("sip:bob@example.org")) is not None
+        await catalogue.phone_numbers.create("n2", number("sip:FILE@localhost"))
+    assert await catalogue.phone_numbers.replace("n1", number("sip:bob@example.org")) is not None
 
 
 async def test_numbers_are_found_by_the_whole_uri_else_by_user_when_the_host_is_ours(catalogue: Catalogue) -> None:
-    await catalogue.create_phone_number("n1", number("sip:bob@example.org"))
-    await catalogue.create_phone_number("n2", number("sip:amy@one.example"))
-    await catalogue.create_phone_number("n3", number("sip:amy@two.example"))
+    await catalogue.phone_numbers.create("n1", number("sip:bob@example.org"))
+    await catalogue.phone_numbers.create("n2", number("sip:amy@one.example"))
+    await catalogue.phone_numbers.create("n3", number("sip:amy@two.example"))
 
     async def find(uri: str, *, ours: bool) -> str | None:
         found = await catalogue.find_number(SipUri.parse(uri), host_is_ours=ours)
@@ -119,10 +119,10 @@ async def test_numbers_are_found_by_the_whole_uri_else_by_user_when_the_host_is_
 
 
 async def test_resources_of_the_file_are_listed_and_read_only(catalogue: Catalogue) -> None:
-    assert [r.id for r in await catalogue.list_phone_numbers(Listing())] == ["f1"]
-    assert await catalogue.list_phone_numbers(Listing(times={"created_at_gt": "2027"})) == []
+    assert [r.id for r in await catalogue.phone_numbers.list(Listing())] == ["f1"]
+    assert await catalogue.phone_numbers.list(Listing(times={"created_at_gt": "2027"})) == []
     with pytest.raises(FromFile, match="assistants file"):
-        await catalogue.delete_phone_number("f1")
+        await catalogue.phone_numbers.delete("f1")
 
 
 async def test_migrations_make_the_tables_of_the_models_and_take_them_back(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from ari_assistant.vapi.base import call_id, iso
 from ari_assistant.vapi.overrides import merge_overrides
-from ari_assistant.vapi.phone_number import SipUri
 from ari_assistant.vapi.server import normalise_server
 from ari_assistant.vapi.server_message import envelope, wants
+from ari_assistant.vapi.sip_uri import SipUri
 
 
 @pytest.mark.parametrize(

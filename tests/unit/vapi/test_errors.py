@@ -36,6 +36,16 @@ def messages(schema: type[BaseModel], body: Any) -> list[str]:
                 " assistant-waits-for-user or assistant-speaks-first-with-model-generated-message"
             ],
         ),
+        ({"model": {"provider": "openai", "foo": 1}}, ["model.property foo should not exist"]),
+        ({"voice": {"provider": "11labs", "speeed": 1}}, ["voice.property speeed should not exist"]),
+        ({"maxDurationSeconds": "60"}, ["maxDurationSeconds must be a number"]),
+        ({"backchannelingEnabled": "yes"}, ["backchannelingEnabled must be a boolean value"]),
+        ({"model": {"provider": "custom-llm", "model": "m"}}, ["model.url must be a string"]),
+        ({"voice": {"provider": "custom-voice"}}, ["voice.server.url must be a string"]),
+        (
+            {"model": {"provider": "openai", "tools": [{"type": "function", "server": {"url": 1}}]}},
+            ["model.tools.0.server.url must be a string"],
+        ),
         ({"foo": 1, "bar": 2}, ["property foo should not exist", "property bar should not exist"]),
     ],
 )
@@ -43,15 +53,23 @@ def test_faults_are_told_in_the_contracts_words(body: Any, expected: list[str]) 
     assert messages(Assistant, body) == expected
 
 
-def test_unknown_providers_and_their_properties_are_kept() -> None:
-    body = {"voice": {"provider": "11labs", "voiceId": "x", "stability": 0.5}}
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"voice": {"provider": "11labs", "voiceId": "x", "stability": 0.5}},
+        {"voice": {"provider": "tomorrow", "anything": [1]}},
+        {"model": {"provider": "openai", "model": "m", "reasoningEffort": "low", "temperature": 1}},
+        {"transcriber": {"provider": "deepgram", "model": "nova-3", "smartFormat": True}},
+        {"model": {"provider": "custom-llm", "url": "http://h/v1", "model": "m", "metadataSendMode": "off"}},
+    ],
+)
+def test_a_vendors_own_properties_and_unknown_vendors_are_kept(body: dict[str, Any]) -> None:
     assert Assistant.model_validate(body).wire() == body
 
 
 def test_numbers_that_this_server_cannot_provide_are_refused_with_the_reason() -> None:
     base = {"provider": "vapi", "sipUri": "sip:a@b"}
     assert "sells no numbers" in messages(PhoneNumber, base | {"numberDesiredAreaCode": "415"})[0]
-    assert "cannot challenge" in messages(PhoneNumber, base | {"authentication": {"username": "u"}})[0]
     assert "SIP URI" in messages(PhoneNumber, base | {"sipUri": "john"})[0]
 
 

@@ -1,0 +1,180 @@
+"""`/file` (§6): uploads, kept in the data directory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+from aiohttp import BodyPartReader, web
+
+from ari_assistant.api.context import CONTEXT
+from ari_assistant.api.crud import stored
+from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.errors import ApiFault, json_object, not_found
+from ari_assistant.api.listing import LIST_QUERY, listing
+from ari_assistant.store.repositories import Resource
+from ari_assistant.vapi.base import JsonObject, new_id
+from ari_assistant.vapi.file import File, FilePatch
+
+__all__ = ["endpoints"]
+
+endpoints = Endpoints("File")
+_MAX_BYTES = 50 << 20
+_MAX_METADATA = 4_096
+_ANSWER = stored("StoredFile", File)
+_UPLOAD: JsonObject = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "purpose": {"type": "string"},
+        "metadata": {"type": "string", "maxLength": _MAX_METADATA},
+    },
+    "required": ["file"],
+}
+_MIMETYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
+
+
+async def _found(request: web.Request) -> Resource:
+    file_id = request.match_info["id"]
+    file = await request.app[CONTEXT].catalogue.files.get(file_id) if "\0" not in file_id else None
+    if file is None:
+        raise not_found("File", file_id)
+    return file
+
+
+@endpoints.add("POST", "/file", body=_UPLOAD, body_type="multipart/form-data", answer=_ANSWER, status=201)
+async def upload(request: web.Request) -> web.Response:
+    """Upload a file: multipart, the part's name is `file`."""
+    context = request.app[CONTEXT]
+    if not request.content_type.startswith("multipart/"):
+        raise ApiFault(400, ["file must be sent as multipart/form-data"])
+    await asyncio.to_thread(context.files_dir.mkdir, parents=True, exist_ok=True)
+    file_id = new_id()
+    path = context.files_dir / file_id
+    document: JsonObject | None = None
+    fields: dict[str, str] = {}
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                continue
+            if part.name == "file" and document is None:
+                size = await _receive(part, path)
+                name = _printable(part.filename or "file")
+                kind = part.headers.get("Content-Type", "").partition(";")[0].strip()
+                document = {
+                    "object": "file",
+                    "status": "done",
+                    "name": name[-40:],
+                    "originalName": name,
+                    "bytes": size,
+                    "mimetype": kind if _MIMETYPE.fullmatch(kind) else "application/octet-stream",
+                    "url": f"{context.public_url}/file/{file_id}/content",
+                }
+            elif part.name in ("purpose", "metadata"):
+                raw = bytes(await part.read_chunk(_MAX_METADATA + 1))
+                if len(raw) > _MAX_METADATA:
+                    raise ApiFault(
+                        400, [f"{part.name} must be shorter than or equal to {_MAX_METADATA} characters"]
+                    )
+                fields[part.name] = _printable(raw.decode("utf-8", "replace"))
+        if document is None:
+            raise ApiFault(400, ["file should not be null or undefined"])
+        document |= _further(fields)
+    except ApiFault:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        raise
+    except (ValueError, web.HTTPException, AssertionError) as fault:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        raise ApiFault(400, f"the body is not multipart/form-data: {fault}") from None
+    except BaseException:  # the client went away
+        await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
+        raise
+    resource = await context.catalogue.files.create(file_id, document)
+    return web.json_response(resource.wire(), status=201)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())
+
+
+def _further(fields: dict[str, str]) -> JsonObject:
+    found: JsonObject = {}
+    if "purpose" in fields:
+        found["purpose"] = fields["purpose"]
+    if "metadata" in fields:
+        try:
+            metadata = json.loads(fields["metadata"])
+        except (ValueError, RecursionError):
+            metadata = None
+        if not isinstance(metadata, dict):
+            raise ApiFault(400, ["metadata must be a JSON object"])
+        found["metadata"] = metadata
+    return found
+
+
+async def _receive(part: BodyPartReader, path: Path) -> int:
+    size = 0
+    with await asyncio.to_thread(path.open, "wb") as sink:
+        while chunk := await part.read_chunk(1 << 16):
+            size += len(chunk)
+            if size > _MAX_BYTES:
+                raise ApiFault(413, f"a file may have {_MAX_BYTES} bytes")
+            await asyncio.to_thread(sink.write, chunk)
+    return size
+
+
+@endpoints.add(
+    "GET",
+    "/file",
+    query=(Query("purpose", {"type": "string"}), *LIST_QUERY),
+    answer={"type": "array", "items": {"type": "object"}},
+    errors=(400,),
+)
+async def list_all(request: web.Request) -> web.Response:
+    """List, newest first."""
+    wanted = listing(request, in_document={"purpose"})
+    files = await request.app[CONTEXT].catalogue.files.list(wanted)
+    return web.json_response([file.wire() for file in files])
+
+
+@endpoints.add("GET", "/file/{id}", answer=_ANSWER, errors=(404,))
+async def get(request: web.Request) -> web.Response:
+    """Get a file's description."""
+    return web.json_response((await _found(request)).wire())
+
+
+@endpoints.add("GET", "/file/{id}/content", answer={"type": "string", "format": "binary"},
+               answer_type="application/octet-stream", errors=(404,))  # fmt: skip
+async def content(request: web.Request) -> web.StreamResponse:
+    """Get a file's bytes."""
+    file = await _found(request)
+    path = request.app[CONTEXT].files_dir / file.id
+    if not await asyncio.to_thread(path.is_file):
+        raise not_found("File", file.id)
+    # Never as what it says it is: a browser must not run an uploaded page.
+    headers = {"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"}
+    return web.FileResponse(path, headers=headers)
+
+
+@endpoints.add("PATCH", "/file/{id}", body=FilePatch, answer=_ANSWER, errors=(404,))
+async def update(request: web.Request) -> web.Response:
+    """Rename a file."""
+    patch = FilePatch.model_validate(await json_object(request))
+    file = await _found(request)
+    document = file.document | ({"name": patch.name} if patch.name is not None else {})
+    replaced = await request.app[CONTEXT].catalogue.files.replace(file.id, document)
+    if replaced is None:
+        raise not_found("File", file.id)
+    return web.json_response(replaced.wire())
+
+
+@endpoints.add("DELETE", "/file/{id}", answer=_ANSWER, errors=(404,))
+async def delete(request: web.Request) -> web.Response:
+    """Delete a file and return what it was."""
+    file = await _found(request)
+    context = request.app[CONTEXT]
+    await asyncio.to_thread((context.files_dir / file.id).unlink, missing_ok=True)
+    await context.catalogue.files.delete(file.id)
+    return web.json_response(file.wire())

@@ -1,0 +1,102 @@
+"""Which model speaks (§11.1)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ari_assistant.vapi.base import JsonObject, OpenContract, refuse_unknown
+from ari_assistant.vapi.server import Server
+from ari_assistant.vapi.tool import Function, Tool
+
+__all__ = ["BUILT_IN", "KnowledgeBase", "Message", "Model"]
+
+BUILT_IN = "built-in"
+"""This project's own deterministic dialogue, whose keys `ari_assistant.dialogue.rules` validates."""
+
+_VENDOR_FIELDS: dict[str, frozenset[str]] = {
+    "anthropic": frozenset({"thinking"}),
+    "anthropic-bedrock": frozenset({"thinking"}),
+    "google": frozenset({"realtimeConfig"}),
+    "openai": frozenset(
+        {
+            "fallbackModels",
+            "promptCacheKey",
+            "promptCacheRetention",
+            "reasoningEffort",
+            "toolStrictCompatibilityMode",
+            "semanticCachingEnabled",
+        }
+    ),
+    "vapi": frozenset({"version", "workflow", "workflowId", "steps"}),
+    **dict.fromkeys(
+        (
+            "anyscale",
+            "cerebras",
+            "custom-llm",
+            "deep-seek",
+            "deepinfra",
+            "groq",
+            "inflection-ai",
+            "minimax",
+            "openrouter",
+            "perplexity-ai",
+            "together-ai",
+            "xai",
+        ),
+        frozenset(),
+    ),
+}
+"""Provider → its own fields beside the common ones. A provider that is not here may have any."""
+
+
+class Message(OpenContract):
+    """One message of `model.messages`, in OpenAI's form."""
+
+    role: Literal["assistant", "function", "user", "system", "tool", "developer"]
+    content: str | None = None
+
+
+class KnowledgeBase(OpenContract):
+    """Where documents come from; `custom-knowledge-base` asks the user's server (§7.7)."""
+
+    provider: str
+    server: Server | None = None
+
+
+class Model(OpenContract):
+    """Which model speaks. Any provider name is accepted and mapped to what is configured; an unknown property
+    of a known provider is refused."""
+
+    provider: str
+    model: str | None = None
+    url: str | None = None
+    messages: list[Message] | None = None
+    system_prompt: str | None = None
+    tools: list[Tool] | None = None
+    tool_ids: list[str] | None = None
+    tool_refs: list[JsonObject] | None = None
+    functions: list[JsonObject | Function] | None = None
+    knowledge_base: KnowledgeBase | None = None
+    knowledge_base_id: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    headers: dict[str, str] | None = None
+    metadata_send_mode: Literal["off", "variable", "destructured"] | None = None
+    timeout_seconds: Annotated[float, Field(ge=0, le=300)] | None = None
+    word_level_confidence_enabled: bool | None = None
+    emotion_recognition_enabled: bool | None = None
+    num_fast_turns: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_properties(cls, given: Any) -> Any:
+        refuse_unknown(cls, given, _VENDOR_FIELDS)
+        return given
+
+    @model_validator(mode="after")
+    def _has_url(self) -> Model:
+        if self.provider == "custom-llm" and not self.url:
+            raise ValueError("url must be a string")
+        return self
