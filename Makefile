@@ -40,7 +40,7 @@ doctor:
 
 # Needs uv. The locks name no index, so they work with whatever registry pip is set up for.
 COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	--extra local --extra piper --extra phone
+	--extra local --extra piper --extra phone --extra postgres
 lock:
 	printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - -o requirements/run.lock
 	$(COMPILE) --group dev pyproject.toml -c requirements/run.lock -o requirements/dev.lock

@@ -13,9 +13,11 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from pydantic import ValidationError
 
 from ari_assistant.api.app import build_app
 from ari_assistant.api.context import ApiContext
@@ -24,11 +26,14 @@ from ari_assistant.ari.errors import AriReplaced, AriUnauthorized
 from ari_assistant.asterisk.instance import new_password, render_instance
 from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
+from ari_assistant.calls.access import ProviderAccess, canonical
 from ari_assistant.calls.ending import ABANDONED
 from ari_assistant.calls.live import LiveCalls
 from ari_assistant.calls.models import ChatEndpoint, ModelChoice
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
+from ari_assistant.calls.sip_authentication import SipAuthenticator
+from ari_assistant.calls.speech import SpeechChoice
 from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileFault, load_assistants_file
 from ari_assistant.config.hosts import ThisMachine
 from ari_assistant.config.instance import callers_address, instance_options
@@ -43,14 +48,21 @@ from ari_assistant.providers.silero import SileroNetwork
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue, file_id
+from ari_assistant.store.credentials import authentication_plan
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.turns.vad import SileroDetector, SpeechDetector, WebRtcDetector
+from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server as WebhookServer
+from ari_assistant.vapi.server_message import envelope, wants
+from ari_assistant.webhooks.outbox import Outbox
+from ari_assistant.webhooks.precedence import first_server
 from ari_assistant.webhooks.sender import WebhookSender
+from ari_assistant.webhooks.url_policy import UrlPolicy, guarded_session
 
 __all__ = ["ORG_ID", "Server", "StartFault", "shipped_assistants_file"]
 
@@ -104,6 +116,10 @@ class Server:
         self._start: Start | None = None
         self._lasting: set[asyncio.Task[None]] = set()
         self._ari: AriClient | None = None
+        self._catalogue: Catalogue | None = None
+        self._authenticator: SipAuthenticator | None = None
+        self._webhooks: WebhookSender | None = None
+        self._org_server: WebhookServer | None = None
 
     def stop(self) -> None:
         """End the calls and `run`, in order; a start that is still under way is given up."""
@@ -180,7 +196,12 @@ class Server:
             public_url=settings.api_base,
             api_key=key,
             health=self.health,
+            webhooks=lambda: self._webhooks.counters.wire() if self._webhooks is not None else {},
+            place_call=self._live.place,
+            call_event=self._call_event,
+            numbers_changed=lambda: self._authenticator.changed() if self._authenticator is not None else None,
         )
+        self._catalogue = catalogue
         await migrate(settings.database)
         self._ready["database"] = True
         if abandoned := await calls.end_abandoned(reason=ABANDONED.reason):
@@ -189,19 +210,26 @@ class Server:
 
         credentials = await self._start_asterisk(start, data)
         session = await stack.enter_async_context(aiohttp.ClientSession())
+        policy = self._url_policy(credentials)
+        guarded = await stack.enter_async_context(guarded_session(policy))
         models = ModelChoice(
             ChatEndpoint(
                 url=settings.chat_url,
                 api_key=settings.chat_api_key.get_secret_value() if settings.chat_api_key else None,
                 model=settings.chat_model,
-            )
+            ),
+            policy,
         )
         stack.push_async_callback(models.aclose)
-        self._ari = AriClient(credentials, settings.ari_app, reconcile=self._live.reconcile)
+        self._ari = AriClient(credentials, settings.ari_app, reconcile=self._reconcile)
+        media_address = None if settings.uses_running_asterisk else callers_address(settings)
+        self._authenticator = SipAuthenticator(self._ari, catalogue, media_address=media_address)
+        start(self._authenticator.run(), name="sip-authentication")
         voice = CachedVoice(PiperVoice(engines["piper"]))
-        services = self._services(
-            catalogue, calls, session, models, voice, MoonshineTranscriber(engines["moonshine"])
+        choice = SpeechChoice(
+            transcriber=MoonshineTranscriber(engines["moonshine"]), voice=voice, vendors=session, servers=guarded
         )
+        services = self._services(catalogue, calls, guarded, models, choice)
         self._live.serve(services)
         self._ari.on_event("StasisStart", self._live.stasis_started)
         start(services.ticker.run(), name="ticker")
@@ -326,15 +354,20 @@ class Server:
         self,
         catalogue: Catalogue,
         calls: Calls,
-        session: aiohttp.ClientSession,
+        guarded: aiohttp.ClientSession,
         models: ModelChoice,
-        voice: CachedVoice,
-        transcriber: MoonshineTranscriber,
+        choice: SpeechChoice,
     ) -> Services:
         settings = self._settings
         assert self._ari is not None
         addresses = [settings.external_address] if settings.external_address else []
         secret = settings.server_secret.get_secret_value() if settings.server_secret else None
+        self._webhooks = WebhookSender(
+            guarded,
+            find_credential=partial(authentication_plan, catalogue),
+            sign_by_default=settings.sign_webhooks,
+        )
+        self._org_server = WebhookServer(url=settings.server_url, secret=secret) if settings.server_url else None
         return Services(
             ari=self._ari,
             catalogue=catalogue,
@@ -342,16 +375,20 @@ class Server:
                 catalogue, is_this_machine=ThisMachine(domains=settings.sip_domains, addresses=addresses)
             ),
             calls=calls,
-            webhooks=WebhookSender(session),
-            speech=Speech(transcriber, voice, self._detectors()),
-            choose_model=models.choose,
+            webhooks=self._webhooks,
+            speech=Speech(choice, self._detectors()),
+            models=models,
+            access=ProviderAccess(
+                keys={canonical(name): key for name, key in settings.keys_by_provider.items()},
+                urls={canonical(name): url for name, url in settings.urls_by_provider.items()},
+            ),
             ticker=Ticker(),
             options=CallOptions(
                 org_id=ORG_ID,
                 media_host=settings.media_host,
-                recordings_dir=settings.data_dir.resolve() / "recordings",
+                data_dir=settings.data_dir.resolve(),
                 public_url=settings.api_base,
-                org_server=WebhookServer(url=settings.server_url, secret=secret) if settings.server_url else None,
+                org_server=self._org_server,
                 assistant_request_seconds=settings.assistant_request_seconds,
                 turns=TurnOptions(
                     endpoint_seconds=settings.endpointing_seconds,
@@ -360,6 +397,38 @@ class Server:
             ),
             spawn=self._spawn,
         )
+
+    def _url_policy(self, credentials: AriCredentials) -> UrlPolicy:
+        ari_port = urlsplit(credentials.base).port
+        own = {self._settings.api_port} | ({ari_port} if ari_port is not None else set())
+        machine = ThisMachine(domains=[], addresses=[])
+        return UrlPolicy(strict=self._settings.strict_urls, own_ports=lambda: own, is_this_machine=machine)
+
+    async def _reconcile(self) -> None:
+        """After every connect to Asterisk: what it must know, what it should have forgotten."""
+        if self._authenticator is not None:
+            await self._authenticator.synchronise(afresh=True)
+        await self._live.reconcile()
+
+    async def _call_event(self, kind: str, call: JsonObject) -> None:
+        """`call.deleted` and `call.delete.failed`, to whoever gets them by the call's assistant."""
+        if self._webhooks is None or self._catalogue is None:
+            return
+        found = await self._catalogue.assistants.get(call.get("assistantId") or "")
+        document = found.document if found is not None else call.get("assistant") or {}
+        number = await self._catalogue.phone_numbers.get(call.get("phoneNumberId") or "")
+        try:
+            assistant = Assistant.model_validate(document)
+            number_server = phone_number_schema.validate_python(number.document).server if number else None
+        except ValidationError:
+            return
+        server = first_server(assistant.server, number_server, self._org_server)
+        if server is None or not wants(assistant.server_messages, kind):
+            return
+        outbox = Outbox(self._webhooks, call_id=call["id"])
+        outbox.put(server, envelope(kind, timestamp_ms=int(time.time() * 1000), call=call))
+        outbox.close()
+        self._spawn(outbox.run(), f"outbox-{call['id']}")
 
     def _detectors(self) -> Callable[[], SpeechDetector]:
         if self._settings.vad == "silero":

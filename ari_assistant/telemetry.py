@@ -1,19 +1,44 @@
-"""Logging: readable in a terminal, JSON lines otherwise (structlog)."""
+"""Logging: readable in a terminal, JSON lines otherwise (structlog); and the log of each call beside it."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import Any, TextIO
+from collections import deque
+from typing import Any, ClassVar, TextIO
 
 import structlog
 
-__all__ = ["configure_logging", "get_logger"]
+__all__ = ["CallLog", "configure_logging", "get_logger"]
 
 
 def get_logger(name: str) -> Any:
     """A structlog logger whose lines carry `part=name`. Bind a call's id with `.bind(call_id=...)`."""
     return structlog.get_logger(part=name)
+
+
+class CallLog:
+    """Keeps the lines that carry one call's `call_id`, the newest `limit` of them, until it is closed."""
+
+    _open: ClassVar[dict[str, CallLog]] = {}
+
+    def __init__(self, call_id: str, *, limit: int = 5_000) -> None:
+        self._call_id = call_id
+        self._lines: deque[dict[str, Any]] = deque(maxlen=limit)
+        self._open[call_id] = self
+
+    def close(self) -> str:
+        """Stop; the lines as JSON, one a line."""
+        self._open.pop(self._call_id, None)
+        return "".join(json.dumps(line, default=repr, ensure_ascii=False) + "\n" for line in self._lines)
+
+    @classmethod
+    def tee(cls, _: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+        """A structlog processor: every line goes on, and into its call's log."""
+        if (kept := cls._open.get(str(event.get("call_id")))) is not None:
+            kept._lines.append({key: value for key, value in event.items() if key != "exc_info"})
+        return event
 
 
 def configure_logging(
@@ -35,6 +60,7 @@ def configure_logging(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        CallLog.tee,
     ]
     if as_json:
         tail: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

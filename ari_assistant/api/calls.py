@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 
-from ari_assistant.api.context import CONTEXT, ApiContext, CallRefused
+from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.crud import partial
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listing
+from ari_assistant.calls.outbound import CallRefused
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject, iso_now
 from ari_assistant.vapi.call import Call, CallPatch, CreateCall, DeleteCalls

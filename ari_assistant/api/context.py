@@ -9,17 +9,14 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ari_assistant.calls.outbound import CallRefused
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.call import CreateCall, Customer
 
-__all__ = ["CONTEXT", "ApiContext", "CallRefused"]
-
-
-class CallRefused(Exception):
-    """An outbound call cannot be placed; the text says why."""
+__all__ = ["CONTEXT", "ApiContext"]
 
 
 async def _no_calls(_: CreateCall, __: Customer) -> JsonObject:
@@ -44,6 +41,8 @@ class ApiContext:
     """The operator's own private key, beside those in the database."""
     health: Callable[[], dict[str, bool]]
     """Part → whether it is ready; the server is ready when all are."""
+    webhooks: Callable[[], JsonObject] = dict
+    """What became of the server messages since the start."""
     place_call: Callable[[CreateCall, Customer], Awaitable[JsonObject]] = _no_calls
     """Dial; returns the Call object. Raises CallRefused."""
     call_event: Callable[[str, JsonObject], Awaitable[None]] = _no_events

@@ -17,5 +17,6 @@ async def health(request: web.Request) -> web.Response:
     """Which parts are ready."""
     parts = request.app[CONTEXT].health()
     ready = all(parts.values())
-    body = {"status": "ok" if ready else "starting", "parts": parts}
+    webhooks = request.app[CONTEXT].webhooks()
+    body = {"status": "ok" if ready else "starting", "parts": parts, "webhooks": webhooks}
     return web.json_response(body, status=200 if ready else 503)

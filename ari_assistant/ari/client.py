@@ -16,7 +16,7 @@ import aiohttp
 
 from ari_assistant.ari.errors import AriReplaced, AriRequestError, AriUnauthorized, AriUnreachable
 from ari_assistant.ari.events import AriEvent, StasisStart, parse_event
-from ari_assistant.ari.resources import Applications, Bridges, Channels
+from ari_assistant.ari.resources import Applications, Bridges, Channels, Configuration
 from ari_assistant.telemetry import get_logger
 
 __all__ = ["AriClient", "AriCredentials"]
@@ -78,6 +78,7 @@ class AriClient:
         self.channels = Channels(self.request)
         self.bridges = Bridges(self.request)
         self.applications = Applications(self.request)
+        self.configuration = Configuration(self.request)
 
     # -- events ---------------------------------------------------------------------------------------------
 
@@ -111,16 +112,16 @@ class AriClient:
 
     # -- requests -------------------------------------------------------------------------------------------
 
-    async def request(self, method: str, path: str, **parameters: str) -> Any:
-        """One request; the parsed JSON of the answer, None when it has no body.
+    async def request(self, method: str, path: str, json_body: Any = None, **parameters: str) -> Any:
+        """One request; the parsed JSON of the answer, None when it has no body. One with a body goes by HTTP.
 
         Raises AriRequestError for an error status and AriUnreachable when there is no answer in time.
         """
         name = f"{method} {path}"
-        if self._websocket is not None and self._websocket_takes_requests:
+        if json_body is None and self._websocket is not None and self._websocket_takes_requests:
             status, text = await self._websocket_request(name, method, path, parameters)
         else:
-            status, text = await self._http_request(name, method, path, parameters)
+            status, text = await self._http_request(name, method, path, parameters, json_body)
         if status >= 400:
             with suppress(ValueError, AttributeError):
                 text = str(json.loads(text).get("message") or json.loads(text).get("error") or text)
@@ -128,14 +129,16 @@ class AriClient:
         return json.loads(text) if text else None
 
     async def _http_request(
-        self, name: str, method: str, path: str, parameters: dict[str, str]
+        self, name: str, method: str, path: str, parameters: dict[str, str], json_body: Any
     ) -> tuple[int, str]:
         if self._session is None:
             raise AriUnreachable(f"{name}: not started")
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
-                self._session.request(method, f"{self._credentials.base}/{path}", params=parameters) as response,
+                self._session.request(
+                    method, f"{self._credentials.base}/{path}", params=parameters, json=json_body
+                ) as response,
             ):
                 return response.status, await response.text(errors="replace")
         except TimeoutError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ari_assistant.ari.errors import AriConflict, AriNotFound, AriRequestError
 
-__all__ = ["Applications", "Bridge", "Bridges", "Channel", "Channels", "Request"]
+__all__ = ["Applications", "Bridge", "Bridges", "Channel", "Channels", "Configuration", "Request"]
 
 Request = Callable[..., Awaitable[Any]]
 """`await request(method, path, **parameters)`: the parsed JSON of a 2xx, else AriError."""
@@ -41,6 +41,16 @@ class Channel:
     async def redirect(self, endpoint: str) -> None:
         """Send the caller elsewhere: 302 before the answer, REFER after it."""
         await self._request("POST", f"channels/{self.id}/redirect", endpoint=endpoint)
+
+    async def sendDTMF(self, dtmf: str, *, between_ms: int = 100, duration_ms: int = 120) -> None:
+        """Press keys towards the caller (RFC 4733). Raises AriError."""
+        await self._request(
+            "POST",
+            f"channels/{self.id}/dtmf",
+            dtmf=dtmf,
+            between=str(between_ms),
+            duration=str(duration_ms),
+        )
 
     async def getChannelVar(self, variable: str) -> str:
         """A channel variable or function. Raises AriRequestError (404 or 500) when there is none."""
@@ -88,6 +98,31 @@ class Channels:
         reply = await self._request("GET", "channels")
         return list(reply)
 
+    async def originate(
+        self,
+        *,
+        endpoint: str,
+        app: str,
+        channelId: str,
+        callerId: str = "",
+        timeout_seconds: int = 60,
+        variables: Mapping[str, str] | None = None,
+        formats: str = "ulaw,alaw",
+    ) -> Channel:
+        """Dial `endpoint`; the channel enters `app` when it is answered. Raises AriError when Asterisk does not
+        even begin."""
+        await self._request(
+            "POST",
+            f"channels/{channelId}",
+            endpoint=endpoint,
+            app=app,
+            callerId=callerId,
+            timeout=str(timeout_seconds),
+            formats=formats,
+            json_body={"variables": dict(variables or {})},
+        )
+        return Channel(self._request, channelId)
+
     async def externalMedia(
         self,
         *,
@@ -125,6 +160,10 @@ class Bridge:
         """Put channels in. All of them must be in the application, or none is added (AriUnprocessable)."""
         await self._request("POST", f"bridges/{self.id}/addChannel", channel=",".join(channels))
 
+    async def removeChannel(self, channels: Iterable[str]) -> None:
+        """Take channels out; they stay in the application."""
+        await self._request("POST", f"bridges/{self.id}/removeChannel", channel=",".join(channels))
+
     async def destroy(self) -> None:
         """Take it down; harmless when it is gone."""
         try:
@@ -152,6 +191,25 @@ class Bridges:
         """All bridges of this Asterisk."""
         reply = await self._request("GET", "bridges")
         return list(reply)
+
+
+class Configuration:
+    """`PUT /asterisk/config/dynamic`: objects of a sorcery that can be written."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def put(self, config_class: str, object_type: str, id_: str, fields: Mapping[str, str]) -> None:
+        """Create or change one. Raises AriRequestError when the type cannot be written, or a field is wrong."""
+        body = {"fields": [{"attribute": key, "value": value} for key, value in fields.items()]}
+        await self._request("PUT", f"asterisk/config/dynamic/{config_class}/{object_type}/{id_}", json_body=body)
+
+    async def delete(self, config_class: str, object_type: str, id_: str) -> None:
+        """Remove one; harmless when it is gone."""
+        try:
+            await self._request("DELETE", f"asterisk/config/dynamic/{config_class}/{object_type}/{id_}")
+        except AriNotFound:
+            return
 
 
 class Applications:

@@ -7,19 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
 from ari_assistant.calls.ending import Ending
+from ari_assistant.calls.messages import CallMessages
 from ari_assistant.store.catalogue import Catalogue
-from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
-from ari_assistant.vapi.server import Server, normalise_server
-from ari_assistant.webhooks.sender import (
-    WebhookFailed,
-    WebhookRejected,
-    WebhookSender,
-    WebhookUnreadable,
-)
+from ari_assistant.vapi.server import Server
+from ari_assistant.webhooks.sender import WebhookFailed, WebhookRejected, WebhookUnreadable
 
 __all__ = ["Answer", "Forward", "NoAnswer", "Speak", "UseAssistant", "ask", "interpret"]
 
@@ -28,11 +24,9 @@ _MAX_SPOKEN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class UseAssistant:
-    """This assistant answers. `assistant_id` is None for a transient one."""
+    """This assistant answers."""
 
-    assistant_id: str | None
-    document: JsonObject
-    overrides: JsonObject
+    chosen: Chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +55,10 @@ class NoAnswer:
 Answer = UseAssistant | Forward | Speak | NoAnswer
 
 
-async def ask(
-    sender: WebhookSender,
-    server: Server,
-    message: JsonObject,
-    *,
-    call_id: str,
-    timeout_seconds: float,
-    catalogue: Catalogue,
-) -> Answer:
+async def ask(messages: CallMessages, server: Server, *, timeout_seconds: float, catalogue: Catalogue) -> Answer:
     """Ask the server, within `timeout_seconds` from end to end. Never raises for what the server does."""
     try:
-        answer = await sender.post(server, message, call_id=call_id, timeout_seconds=timeout_seconds)
+        answer = await messages.ask(server, "assistant-request", timeout_seconds=timeout_seconds)
     except WebhookRejected as fault:
         return NoAnswer(Ending("assistant-request-returned-error", str(fault)))
     except WebhookUnreadable as fault:
@@ -93,23 +79,18 @@ async def interpret(answer: JsonObject, catalogue: Catalogue) -> Answer:
                 Ending("assistant-request-returned-unspeakable-error", f"error: {str(text)[:200]}"), answer
             )
         return Speak(text.strip())
+    invalid = "assistant-request-returned-invalid-assistant"
     try:
         if body.get("destination") is not None:
             return Forward(Destination.model_validate(body["destination"]))
-        overrides = body.get("assistantOverrides") or {}
-        AssistantOverrides.model_validate(overrides)
-        if body.get("assistant") is not None:
-            document = Assistant.model_validate(body["assistant"]).wire()
-            return UseAssistant(None, normalise_server(document), normalise_server(overrides))
+        chosen = await choose_assistant(catalogue, body)
     except ValidationError as fault:
-        text = "; ".join(validation_messages(fault))
-        return NoAnswer(Ending("assistant-request-returned-invalid-assistant", text), answer)
-    except TypeError as fault:
-        return NoAnswer(Ending("assistant-request-returned-invalid-assistant", str(fault)), answer)
-    assistant_id = body.get("assistantId")
-    if assistant_id is None:
-        return NoAnswer(Ending("assistant-request-returned-no-assistant", "the answer names no assistant"), answer)
-    found = await catalogue.assistants.get(str(assistant_id))
-    if found is None:
-        return NoAnswer(Ending("assistant-not-found", f"`assistantId` {assistant_id} does not exist"), answer)
-    return UseAssistant(found.id, found.document, normalise_server(overrides))
+        return NoAnswer(Ending(invalid, "; ".join(validation_messages(fault))), answer)
+    except AssistantUnusable as fault:
+        return NoAnswer(Ending(invalid, str(fault)), answer)
+    except AssistantMissing as fault:
+        return NoAnswer(Ending("assistant-not-found", str(fault)), answer)
+    if chosen is None:
+        text = "the answer names no assistant"
+        return NoAnswer(Ending("assistant-request-returned-no-assistant", text), answer)
+    return UseAssistant(chosen)

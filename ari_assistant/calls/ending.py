@@ -7,10 +7,12 @@ from typing import Final
 
 __all__ = [
     "ABANDONED",
+    "AFTER_MESSAGE",
     "ASSISTANT_ENDED",
     "CALLER_CANCELLED",
     "CALLER_HUNG_UP",
     "END_PHRASE",
+    "FORWARDED",
     "MAX_DURATION",
     "MEDIA_LOST",
     "NO_ASSISTANT_AND_NO_SERVER",
@@ -38,6 +40,8 @@ class Ending:
 CALLER_HUNG_UP: Final = Ending("customer-ended-call")
 CALLER_CANCELLED: Final = Ending("call.ringing.sip-inbound-caller-hungup-before-call-connect")
 ASSISTANT_ENDED: Final = Ending("assistant-ended-call")
+AFTER_MESSAGE: Final = Ending("assistant-ended-call-after-message-spoken")
+FORWARDED: Final = Ending("assistant-forwarded-call")
 END_PHRASE: Final = Ending("assistant-said-end-call-phrase")
 MAX_DURATION: Final = Ending("exceeded-max-duration")
 SILENCE: Final = Ending("silence-timed-out")

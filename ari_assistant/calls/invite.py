@@ -23,6 +23,7 @@ _FROM = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<"]*?))\s*<(
 _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _PREFIX_LETTERS = string.ascii_lowercase + string.digits + "_-."
 _MAX_HEADERS = 100
+_MAX_STANDARD = 40
 _MAX_LIST_REQUESTS = 400
 
 
@@ -40,6 +41,8 @@ class Invite:
     """The X- headers in the order they came, names as they were spelled; a repeated one appears again."""
     law: Law = ULAW
     """The G.711 law to speak with this caller: their own where they offer one."""
+    standard: tuple[tuple[str, str], ...] = ()
+    """The other headers, names in lower case; a repeated one appears again."""
     unreadable: tuple[str, ...] = field(default=())
     """Headers that are there but whose value cannot be carried: not UTF-8, or longer than Asterisk's buffer."""
 
@@ -55,6 +58,25 @@ class Invite:
         if self.from_name:
             customer["name"] = self.from_name
         return customer
+
+    @property
+    def details(self) -> JsonObject:
+        """`phoneCallProviderDetails.sip` (§4.2): the INVITE as far as Asterisk shows it. `dialedUser` is the user
+        part of the Request-URI, which Vapi leaves its users to find."""
+        headers: JsonObject = {}
+        for name, value in (*self.standard, *self.headers):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        caller = f'"{self.from_name}" <{self.from_uri}>' if self.from_name else f"<{self.from_uri}>"
+        for name, value in (("from", caller), ("to", self.to), ("call-id", self.call_id)):
+            headers.setdefault(name, value)
+        user = self.request_uri.partition(":")[2].partition("@")[0].partition(";")[0]
+        return {
+            "method": "INVITE",
+            "version": "2.0",
+            "uri": self.request_uri,
+            "dialedUser": user,
+            "headers": headers,
+        }
 
     @property
     def variables(self) -> dict[str, str]:
@@ -80,15 +102,22 @@ async def read_invite(channel: Channel, snapshot: ChannelSnapshot) -> Invite:
     A header that cannot be read is named in `unreadable` and in the log; the call goes on. Raises AriError
     when the channel is gone.
     """
-    names, list_complete = await _header_names(channel)
+    listed, list_complete = await _header_names(channel)
+    names = [name for name in listed if _is_custom(name)]
+    others = [name for name in listed if _is_standard(name)][:_MAX_STANDARD]
     reads: list[tuple[str, str]] = []
     seen: dict[str, int] = {}
     for name in names[:_MAX_HEADERS]:
         seen[name.lower()] = seen.get(name.lower(), 0) + 1
         reads.append((name, f"PJSIP_HEADER(read,{name},{seen[name.lower()]})"))
+    standard: list[tuple[str, str]] = []
+    for name in others:
+        seen[name.lower()] = seen.get(name.lower(), 0) + 1
+        standard.append((name.lower(), f"PJSIP_HEADER(read,{name},{seen[name.lower()]})"))
     values = await channel.getChannelVars(
         [
             *(expression for _, expression in reads),
+            *(expression for _, expression in standard),
             "CHANNEL(pjsip,request_uri)",
             "CHANNEL(audionativeformat)",
             "PJSIP_HEADER(read,From)",
@@ -113,16 +142,17 @@ async def read_invite(channel: Channel, snapshot: ChannelSnapshot) -> Invite:
         from_name=from_name,
         to=values.get("PJSIP_HEADER(read,To)", ""),
         headers=headers,
+        standard=tuple((name, values[expression]) for name, expression in standard if expression in values),
         law=_law(values.get("CHANNEL(audionativeformat)", "")),
         unreadable=unreadable,
     )
 
 
 async def _header_names(channel: Channel) -> tuple[list[str], bool]:
-    """The names of all X- headers, and whether the list is complete.
+    """The names of all headers, and whether the list is complete.
 
     A header longer than Asterisk's buffer makes the whole list fail. Then the list is asked for in parts,
-    by ever longer prefixes, so that only the long header itself is missed.
+    by ever longer prefixes, so that only the long header itself is missed; only X- headers are found then.
     """
     try:
         listed = await channel.getChannelVar("PJSIP_HEADERS()")
@@ -130,13 +160,18 @@ async def _header_names(channel: Channel) -> tuple[list[str], bool]:
         if fault.status == 404:
             raise
     else:
-        return [name for name in listed.split(",") if _is_custom(name)], True
+        return [name for name in listed.split(",") if name], True
     found = await _names_below(channel, "X-", budget=[_MAX_LIST_REQUESTS])
-    return [name for name in found if _is_custom(name)], False
+    return found, False
 
 
 def _is_custom(name: str) -> bool:
     return name[:2].lower() == "x-" and _HEADER_NAME.fullmatch(name) is not None
+
+
+def _is_standard(name: str) -> bool:
+    secret = name.lower() in ("authorization", "proxy-authorization")
+    return not _is_custom(name) and not secret and _HEADER_NAME.fullmatch(name) is not None
 
 
 async def _names_below(channel: Channel, prefix: str, *, budget: list[int]) -> list[str]:

@@ -15,12 +15,17 @@ from ari_assistant.media.port import MediaPort
 from ari_assistant.media.rtp import RtpPacket
 from ari_assistant.telemetry import get_logger
 
-__all__ = ["BRIDGE_PREFIX", "MEDIA_PREFIX", "Legs"]
+__all__ = ["BRIDGE_PREFIX", "CALLED_PREFIX", "DIALLED_PREFIX", "MEDIA_PREFIX", "OWN_PREFIXES", "Legs"]
 
 log = get_logger("calls.legs")
 
 MEDIA_PREFIX = "aa-em-"
 BRIDGE_PREFIX = "aa-br-"
+CALLED_PREFIX = "aa-call-"
+"""Of the channel of an outbound call."""
+DIALLED_PREFIX = "aa-out-"
+"""Of the leg to which a caller is sent on."""
+OWN_PREFIXES = (MEDIA_PREFIX, CALLED_PREFIX, DIALLED_PREFIX)
 """The ids of what we make begin so: after a crash the next run knows what to sweep."""
 
 
@@ -93,6 +98,12 @@ class Legs:
         """Answer the caller and let both hear each other. Raises AriError, AriNotFound when they hung up."""
         await self._caller.answer()
         await self._ari.bridges.get(self._bridge_id).addChannel([self._caller.id, self.media_id])
+
+    async def replace_media(self, channel_id: str) -> None:
+        """Let the caller hear `channel_id` instead of us. Raises AriError."""
+        bridge = self._ari.bridges.get(self._bridge_id)
+        await bridge.addChannel([channel_id])
+        await bridge.removeChannel([self.media_id])
 
     async def __aexit__(
         self,

@@ -22,6 +22,7 @@ __all__ = ["Line"]
 _LAG_SAMPLES = 4_000
 """The recording is written half a second behind, so that late packets still find their place."""
 _MAX_DRIFT_SAMPLES = 4_000
+_SILENT_FRAME: Pcm = np.zeros(FRAME_SAMPLES, np.int16)
 _MAX_CONCEALED_SAMPLES = 10 * FRAME_SAMPLES
 
 
@@ -63,6 +64,8 @@ class Line:
         self._expected: int | None = None
         self._pending: Pcm = np.zeros(0, np.int16)
         self._replying: int | None = None
+        self.last_sent: Pcm = _SILENT_FRAME
+        """The frame that was sent last, decoded."""
         self.sent = 0
         self.concealed = 0
         """Samples of silence put in where packets were lost."""
@@ -86,7 +89,9 @@ class Line:
         frame = self.playout.pop()
         if frame is None:
             payload = self._silence
+            self.last_sent = _SILENT_FRAME
         else:
+            self.last_sent = frame
             payload = self._law.encode(frame)
             self._timeline.put(ASSISTANT, self._position, frame)
         if self._port is not None:

@@ -7,10 +7,14 @@ import asyncio
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent, StasisStart
 from ari_assistant.calls.ending import MEDIA_LOST, SHUTDOWN
-from ari_assistant.calls.inbound import CAUSE_FAILURE, InboundCall
-from ari_assistant.calls.legs import BRIDGE_PREFIX, MEDIA_PREFIX
+from ari_assistant.calls.inbound import InboundCall
+from ari_assistant.calls.legs import BRIDGE_PREFIX, MEDIA_PREFIX, OWN_PREFIXES
+from ari_assistant.calls.outbound import CallRefused, OutboundCall
+from ari_assistant.calls.phone_call import CAUSE_FAILURE, PhoneCall
 from ari_assistant.calls.services import Services
 from ari_assistant.telemetry import get_logger
+from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.call import CreateCall, Customer
 
 __all__ = ["LiveCalls"]
 
@@ -22,7 +26,7 @@ class LiveCalls:
 
     def __init__(self) -> None:
         self._services: Services | None = None
-        self._calls: dict[InboundCall, asyncio.Task[None]] = {}
+        self._calls: dict[PhoneCall, asyncio.Task[None]] = {}
         self._closing = False
 
     def __len__(self) -> int:
@@ -34,7 +38,7 @@ class LiveCalls:
 
     def stasis_started(self, event: AriEvent) -> None:
         """A channel entered the application (a handler of `AriClient.on_event`)."""
-        if not isinstance(event, StasisStart) or event.channel.id.startswith(MEDIA_PREFIX):
+        if not isinstance(event, StasisStart) or event.channel.id.startswith(OWN_PREFIXES):
             return
         if self._services is None or self._closing:
             log.warning("call_refused", channel=event.channel.id, reason="the server is starting or stopping")
@@ -42,8 +46,18 @@ class LiveCalls:
                 refusal = self._services.ari.channels.get(event.channel.id).hangup(reason_code=CAUSE_FAILURE)
                 self._services.spawn(refusal, f"refuse-{event.channel.id}")
             return
-        call = InboundCall(self._services, event)
-        task = asyncio.create_task(call.run(), name=f"call-{event.channel.id}")
+        self._start(InboundCall(self._services, event))
+
+    async def place(self, body: CreateCall, customer: Customer) -> JsonObject:
+        """Dial a customer; returns the Call object as it is then (`queued`). Raises CallRefused."""
+        if self._services is None or self._closing:
+            raise CallRefused("the server is starting or stopping")
+        call = await OutboundCall.create(self._services, body, customer)
+        self._start(call)
+        return call.record.wire()
+
+    def _start(self, call: PhoneCall) -> None:
+        task = asyncio.create_task(call.run(), name=f"call-{call.channel_id}")
         self._calls[call] = task
         task.add_done_callback(lambda done: self._ended(call, done))
 
@@ -56,13 +70,13 @@ class LiveCalls:
         ari = services.ari
         present = {channel["id"] for channel in await ari.channels.list()}
         for call in list(self._calls):
-            if call.channel_id not in present:
+            if call.channel_id not in present and call.has_channel:
                 call.end(MEDIA_LOST)
-        owned = {call.channel_id for call in self._calls} | {call.media_id for call in self._calls}
+        owned = {channel_id for call in self._calls for channel_id in call.owned_channels}
         application = await ari.applications.get(ari.app)
         in_application = set(application.get("channel_ids", ()))
         for channel_id in present:
-            ours = channel_id.startswith(MEDIA_PREFIX) or channel_id in in_application
+            ours = channel_id.startswith(OWN_PREFIXES) or channel_id in in_application
             if ours and channel_id not in owned:
                 log.warning("channel_swept", channel=channel_id)
                 await ari.channels.get(channel_id).hangup()
@@ -82,7 +96,7 @@ class LiveCalls:
         if self._calls:
             await asyncio.gather(*self._calls.values(), return_exceptions=True)
 
-    def _ended(self, call: InboundCall, task: asyncio.Task[None]) -> None:
+    def _ended(self, call: PhoneCall, task: asyncio.Task[None]) -> None:
         self._calls.pop(call, None)
         if not task.cancelled() and (fault := task.exception()) is not None:
             if isinstance(fault, AriError):

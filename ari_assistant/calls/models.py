@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from ari_assistant.calls.services import Fill
+from ari_assistant.calls.access import ProviderAccess, canonical, fell_back
 from ari_assistant.dialogue.rules import RulesConfig, RulesModel
+from ari_assistant.dialogue.template import Fill
+from ari_assistant.providers.fallback import FallbackModel
 from ari_assistant.providers.model import Model
-from ari_assistant.providers.openai import OpenAIModel, base_url
+from ari_assistant.providers.openai import CHAT_PROVIDERS, OpenAIModel, base_url
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.model import BUILT_IN
+from ari_assistant.webhooks.url_policy import UrlPolicy
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["ChatEndpoint", "ModelChoice", "rules_config"]
+__all__ = ["ChatEndpoint", "ModelChoice", "metadata_fields", "rules_config"]
+
+_MAX_CLIENTS = 64
 
 
 class ChatEndpoint:
     """The OpenAI-compatible endpoint that the settings name, if any."""
 
     def __init__(self, *, url: str | None = None, api_key: str | None = None, model: str | None = None) -> None:
-        self.url = url or ("https://api.openai.com/v1" if api_key else None)
+        self.url = url or (CHAT_PROVIDERS["openai"] if api_key else None)
         self.api_key = api_key
         self.model = model or "gpt-4.1-mini"
 
@@ -34,43 +43,93 @@ def rules_config(assistant: Assistant) -> RulesConfig:
     return RulesConfig.model_validate(assistant.model.model_extra or {})
 
 
+def metadata_fields(assistant: Assistant, envelope: JsonObject) -> JsonObject:
+    """The further keys of a `custom-llm` request (contract §11.2), by `metadataSendMode`: `variable` by default."""
+    model = assistant.model
+    mode = (model.metadata_send_mode if model else None) or "variable"
+    if mode == "off":
+        return {}
+    fields: JsonObject = {k: envelope[k] for k in ("call", "phoneNumber", "customer") if k in envelope}
+    metadata = assistant.metadata or {}
+    if mode == "destructured":
+        reserved = {"model", "messages", "stream", "temperature", "max_tokens", "tools"}
+        return {key: value for key, value in metadata.items() if key not in reserved} | fields
+    return {"metadata": metadata, **fields}
+
+
 class ModelChoice:
-    """Chooses and keeps the clients; one connection pool an endpoint."""
+    """Chooses and keeps the clients; one connection pool an endpoint, the one that rested longest goes first."""
 
-    def __init__(self, endpoint: ChatEndpoint) -> None:
+    def __init__(self, endpoint: ChatEndpoint, policy: UrlPolicy) -> None:
+        """`policy` says where an assistant's own `url` may point."""
         self._endpoint = endpoint
+        self._policy = policy
         self._clients: dict[tuple[str, str, tuple[tuple[str, str], ...], float], AsyncOpenAI] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
-    def choose(self, assistant: Assistant, fill: Fill) -> Model:
-        """`built-in` is the deterministic dialogue. A model with a `url` is asked there (`custom-llm`). Any other
-        provider is asked at the endpoint of the settings, and answered by the built-in dialogue when there is
-        none, so that no assistant is without a voice."""
+    def choose(self, assistant: Assistant, fill: Fill, access: ProviderAccess) -> Model:
+        """`built-in` is the deterministic dialogue. A model with a `url` is asked there (`custom-llm`). A provider
+        with a key is asked at its own endpoint. Any other is asked at the endpoint of the settings, and answered
+        by the built-in dialogue when there is none, so that no assistant is without a voice."""
+        return self.remote(assistant, access) or RulesModel(rules_config(assistant), fill)
+
+    def remote(self, assistant: Assistant, access: ProviderAccess) -> Model | None:
+        """The language model of an assistant, or None when the built-in dialogue answers."""
         model = assistant.model
-        if model is not None and model.provider != BUILT_IN and model.url:
-            client = self._client(model.url, None, model.headers or {}, model.timeout_seconds or 20)
+        if model is not None and model.provider == BUILT_IN:
+            return None
+        if model is not None and model.url:
+            key = access.key(model.provider)
+            client = self._client(model.url, key, model.headers or {}, model.timeout_seconds or 20, guarded=True)
             return OpenAIModel(client, model=model.model or "default", name=model.provider)
-        wants_endpoint = model is None or model.provider != BUILT_IN
-        if wants_endpoint and self._endpoint.url is not None:
+        if model is not None and access.knows(model.provider):
+            provider = canonical(model.provider)
+            url = access.url(provider, CHAT_PROVIDERS.get(provider, ""))
+            if url:
+                client = self._client(url, access.key(provider), {}, 20)
+                fallbacks = (model.model_extra or {}).get("fallbackModels") or ()
+                names = [model.model or self._endpoint.model, *(str(name) for name in fallbacks)]
+                models = [OpenAIModel(client, model=name, name=provider) for name in names]
+                return models[0] if len(models) == 1 else FallbackModel(models, fell_back)
+        if self._endpoint.url is not None:
             client = self._client(self._endpoint.url, self._endpoint.api_key, {}, 20)
             return OpenAIModel(client, model=self._endpoint.model, name="openai")
-        return RulesModel(rules_config(assistant), fill)
+        return None
 
-    def _client(self, url: str, key: str | None, headers: dict[str, str], seconds: float) -> AsyncOpenAI:
-        from openai import AsyncOpenAI
+    def _client(
+        self, url: str, key: str | None, headers: Mapping[str, str], seconds: float, *, guarded: bool = False
+    ) -> AsyncOpenAI:
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         identity = (base_url(url), key or "", tuple(sorted(headers.items())), seconds)
-        if identity not in self._clients:
-            self._clients[identity] = AsyncOpenAI(
+        client = self._clients.pop(identity, None)
+        if client is None:
+            client = AsyncOpenAI(
                 base_url=identity[0],
                 api_key=key or "none",
                 default_headers=headers,
                 timeout=seconds,
                 max_retries=0,
+                http_client=DefaultAsyncHttpxClient(event_hooks={"request": [self._check]}) if guarded else None,
             )
-        return self._clients[identity]
+        self._clients[identity] = client
+        if len(self._clients) > _MAX_CLIENTS:
+            rested = self._clients.pop(next(iter(self._clients)))
+            task = asyncio.create_task(rested.close(), name="close-client")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        return client
+
+    async def _check(self, request: Any) -> None:
+        """Each request, redirected ones too: may it go where its name points? Raises UrlRefused."""
+        port = request.url.port or (443 if request.url.scheme == "https" else 80)
+        found = await asyncio.get_running_loop().getaddrinfo(request.url.host, port, type=socket.SOCK_STREAM)
+        for *_, address in found:
+            self._policy.check(str(address[0]), port)
 
     async def aclose(self) -> None:
         """Close all connections."""
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)

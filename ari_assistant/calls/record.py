@@ -4,40 +4,68 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
+from ari_assistant.calls.conversation import Conversation
+from ari_assistant.calls.costs import cost_breakdown, costs
 from ari_assistant.calls.ending import Ending
 from ari_assistant.calls.invite import Invite
 from ari_assistant.calls.metrics import performance_metrics
-from ari_assistant.calls.session import Session
 from ari_assistant.calls.state import CallEvent, CallState, after
 from ari_assistant.vapi.base import JsonObject, call_id, iso
 from ari_assistant.vapi.call import Call
+from ari_assistant.vapi.plans import ArtifactPlan
+from ari_assistant.vapi.without_secrets import without_secrets
 
 __all__ = ["CallRecord"]
+
+CallType = Literal["inboundPhoneCall", "outboundPhoneCall"]
 
 
 class CallRecord:
     """Collects what is known of one call, and renders it."""
 
-    def __init__(self, invite: Invite, *, org_id: str, phone_number: JsonObject, public_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        org_id: str,
+        phone_number: JsonObject,
+        public_url: str,
+        customer: JsonObject,
+        variables: JsonObject,
+        invite: Invite | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`invite` is the caller's INVITE; without one the call is outbound."""
         created = datetime.now(UTC)
         self.id = call_id(created)
         self.invite = invite
+        self.customer = customer
         self.phone_number = phone_number
-        self.state = CallState.RINGING
+        self.type: CallType = "inboundPhoneCall" if invite is not None else "outboundPhoneCall"
+        self.state = CallState.RINGING if invite is not None else CallState.QUEUED
         self.assistant_id: str | None = None
         self.assistant: JsonObject | None = None
-        self.overrides: JsonObject = {"variableValues": invite.variables}
+        self.squad_id: str | None = None
+        self.overrides: JsonObject = {"variableValues": variables}
         self.destination: JsonObject | None = None
+        self.transfers: list[JsonObject] = []
         self.started: datetime | None = None
         self.ended: datetime | None = None
         self.ending: Ending | None = None
         self.recording_path: Path | None = None
+        self.log_kept = False
+        self.analysis: JsonObject | None = None
+        self.structured_outputs: JsonObject = {}
+        self.sip_call_id: str | None = invite.call_id if invite is not None else None
+        self._name = name
         self._created = created
         self._updated = created
         self._org_id = org_id
         self._public_url = public_url.rstrip("/")
         self._results: JsonObject = {}
+        self._costs: list[JsonObject] = []
+        self._cost_breakdown: JsonObject | None = None
 
     def happened(self, event: CallEvent) -> bool:
         """Move to the next state; False when the event changes nothing."""
@@ -45,79 +73,107 @@ class CallRecord:
         if following is None:
             return False
         self.state = following
-        self._updated = datetime.now(UTC)
+        self.touch()
         if event is CallEvent.ANSWERED:
             self.started = self._updated
         elif event is CallEvent.ENDED:
             self.ended = self._updated
         return True
 
-    def take_results(self, session: Session, variables: JsonObject) -> None:
-        """Keep the conversation and the measurements of a session that is over."""
-        history = session.history
-        plan = (self.assistant or {}).get("artifactPlan") or {}
-        names = plan.get("transcriptPlan") or {}
-        transcript = history.transcript(
-            assistant_name=names.get("assistantName") or "AI", user_name=names.get("userName") or "User"
-        )
+    def touch(self) -> None:
+        """Something of it has changed."""
+        self._updated = datetime.now(UTC)
+
+    @property
+    def seconds(self) -> float:
+        """From the answer to the end."""
+        return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
+
+    def live_artifact(self, conversation: Conversation, variables: JsonObject) -> JsonObject:
+        """The artifact as it is now: the conversation and the variables (§7.2)."""
+        history = conversation.history
+        plan = ArtifactPlan.model_validate((self.assistant or {}).get("artifactPlan") or {})
+        names = plan.transcript_plan
         artifact: JsonObject = {
             "messages": history.messages(),
-            "messagesOpenAIFormatted": history.openai_messages(),
-            "transcript": transcript,
+            "messagesOpenAIFormatted": conversation.openai_messages,
             "variableValues": variables,
             "variables": variables,
-            "performanceMetrics": performance_metrics(session.times),
-            "mediaStatistics": session.statistics(),
         }
+        if names is None or names.enabled is not False:
+            artifact["transcript"] = history.transcript(
+                assistant_name=(names.assistant_name if names else None) or "AI",
+                user_name=(names.user_name if names else None) or "User",
+            )
+        return artifact
+
+    def take_results(self, conversation: Conversation, variables: JsonObject) -> None:
+        """Keep the conversation and the measurements of a conversation that is over."""
+        artifact = self.live_artifact(conversation, variables) | {
+            "performanceMetrics": performance_metrics(conversation.times),
+            "mediaStatistics": conversation.statistics,
+        }
+        url = f"{self._public_url}/call/{self.id}"
         if self.recording_path is not None:
-            url = f"{self._public_url}/call/{self.id}"
             artifact |= {
                 "recordingUrl": f"{url}/mono-recording",
                 "stereoRecordingUrl": f"{url}/stereo-recording",
                 "recordingPath": str(self.recording_path),
                 "recording": {
                     "stereoUrl": f"{url}/stereo-recording",
-                    "mono": {"combinedUrl": f"{url}/mono-recording"},
+                    "mono": {
+                        "combinedUrl": f"{url}/mono-recording",
+                        "assistantUrl": f"{url}/assistant-recording",
+                        "customerUrl": f"{url}/customer-recording",
+                    },
                 },
             }
+        if self.log_kept:
+            artifact["logUrl"] = f"{url}/call-logs"
+        if self.transfers:
+            artifact["transfers"] = self.transfers
+        if self.structured_outputs:
+            artifact["structuredOutputs"] = self.structured_outputs
         self._results = artifact
+        self._cost_breakdown = cost_breakdown(conversation.used)
+        self._costs = costs(
+            conversation.used,
+            seconds=self.seconds,
+            assistant=self.assistant or {},
+            names=conversation.provider_names,
+        )
 
     @property
     def transport(self) -> JsonObject:
-        """`transport` of an inbound SIP call."""
-        return {
-            "provider": "vapi.sip",
-            "conversationType": "voice",
-            "callSid": self.id,
-            "sbcCallSid": self.invite.call_id,
-        }
+        """`transport` of a SIP call."""
+        transport: JsonObject = {"provider": "vapi.sip", "conversationType": "voice", "callSid": self.id}
+        if self.sip_call_id is not None:
+            transport["sbcCallSid"] = self.sip_call_id
+        return transport
 
     @property
     def artifact(self) -> JsonObject:
         """The call's artifact; empty while it runs."""
         return self._results
 
+    @property
+    def costs(self) -> list[JsonObject]:
+        """See `calls.costs`."""
+        return self._costs
+
     def wire(self) -> JsonObject:
         """The Call object as it is now."""
-        invite = self.invite
-        sip: JsonObject = {
-            "method": "INVITE",
-            "version": "2.0",
-            "uri": invite.request_uri,
-            "headers": {
-                "from": f'"{invite.from_name}" <{invite.from_uri}>'
-                if invite.from_name
-                else f"<{invite.from_uri}>",
-                "to": invite.to,
-                "call-id": invite.call_id,
-                **dict(invite.headers),
-            },
-        }
         artifact = self._results or None
+        analysis = self.analysis if self.analysis is not None else ({} if artifact else None)
+        details: JsonObject | None = {"sbcCallId": self.sip_call_id} if self.sip_call_id is not None else None
+        if self.invite is not None:
+            details = {"sbcCallId": self.invite.call_id, "sip": self.invite.details}
         return Call(
             id=self.id,
             org_id=self._org_id,
+            type=self.type,
             status=self.state.value,
+            name=self._name,
             created_at=iso(self._created),
             updated_at=iso(self._updated),
             started_at=iso(self.started) if self.started else None,
@@ -125,18 +181,22 @@ class CallRecord:
             ended_reason=self.ending.reason if self.ending else None,
             ended_message=self.ending.message if self.ending else None,
             assistant_id=self.assistant_id,
-            assistant=self.assistant if self.assistant_id is None else None,
-            assistant_overrides=self.overrides,
+            assistant=without_secrets(self.assistant) if self.assistant_id is None and self.assistant else None,
+            assistant_overrides=without_secrets(self.overrides),
+            squad_id=self.squad_id,
             phone_number_id=self.phone_number["id"],
-            customer=invite.customer,
+            customer=self.customer,
             destination=self.destination,
             phone_call_provider_id=self.id,
-            phone_call_provider_details={"sbcCallId": invite.call_id, "sip": sip},
+            phone_call_provider_details=details,
             transport=self.transport,
             artifact=artifact,
-            analysis={} if artifact else None,
+            analysis=analysis,
             messages=artifact["messages"] if artifact else None,
-            transcript=artifact["transcript"] if artifact else None,
+            transcript=artifact.get("transcript") if artifact else None,
+            summary=(analysis or {}).get("summary"),
             recording_url=artifact.get("recordingUrl") if artifact else None,
             stereo_recording_url=artifact.get("stereoRecordingUrl") if artifact else None,
+            cost_breakdown=self._cost_breakdown,
+            costs=self._costs,
         ).wire()

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ari_assistant.ari.client import AriClient
+from ari_assistant.calls.access import ProviderAccess
+from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
+from ari_assistant.calls.speech import SpeechChoice
 from ari_assistant.media.ticker import Ticker
-from ari_assistant.providers.model import Model
-from ari_assistant.providers.transcriber import Transcriber
-from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.turns.vad import SpeechDetector
-from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.server import Server
 from ari_assistant.webhooks.sender import WebhookSender
 
 __all__ = ["CallOptions", "Prompts", "Services", "Speech"]
-
-Fill = Callable[[str, Mapping[str, str]], str]
-"""`fill(template, extra_variables)`: the text with the call's variables in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +39,7 @@ class Prompts:
 class Speech:
     """Recognition and voice."""
 
-    transcriber: Transcriber
-    voice: CachedVoice
+    choice: SpeechChoice
     new_detector: Callable[[], SpeechDetector]
 
 
@@ -55,14 +50,26 @@ class CallOptions:
     org_id: str
     media_host: str
     """Where media ports are bound; Asterisk must reach it."""
-    recordings_dir: Path
+    data_dir: Path
     public_url: str
     """The API's base URL, for the links to recordings."""
     org_server: Server | None = None
     """Where messages go when neither the assistant nor the number names a server."""
     assistant_request_seconds: float = 7.5
+    sip_host: str = "127.0.0.1"
+    """The host part of our own SIP URIs, where a phone number has none."""
     turns: TurnOptions = field(default_factory=TurnOptions)
     prompts: Prompts = field(default_factory=Prompts)
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where the recordings go."""
+        return self.data_dir / "recordings"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where the logs of calls go."""
+        return self.data_dir / "logs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,9 @@ class Services:
     calls: Calls
     webhooks: WebhookSender
     speech: Speech
-    choose_model: Callable[[Assistant, Fill], Model]
+    models: ModelChoice
+    access: ProviderAccess
+    """The installation's keys."""
     ticker: Ticker
     options: CallOptions
     spawn: Callable[[Awaitable[None], str], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
@@ -12,21 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from ari_assistant.calls.ending import ASSISTANT_ENDED, END_PHRASE, MAX_DURATION, SILENCE, Ending
+from ari_assistant.calls.cast import Cast
+from ari_assistant.calls.conversation import Conversation
+from ari_assistant.calls.costs import Consumption
+from ari_assistant.calls.ending import END_PHRASE, MAX_DURATION, SILENCE, Ending
 from ari_assistant.calls.line import Line
+from ari_assistant.calls.messages import CallMessages
 from ari_assistant.calls.metrics import TurnTimes
-from ari_assistant.calls.services import Fill, Services
-from ari_assistant.dialogue.clauses import Clauses
+from ari_assistant.calls.models import metadata_fields
+from ari_assistant.calls.reply import Reply, ReplyWriter, pieces
+from ari_assistant.calls.services import Services
+from ari_assistant.calls.tool_runner import ToolRunner
 from ari_assistant.dialogue.history import Entry, History
-from ari_assistant.dialogue.prompt import chat_messages, system_messages
-from ari_assistant.media.frame import PTIME_SECONDS, SAMPLE_RATE, Pcm
+from ari_assistant.dialogue.prompt import system_messages
+from ari_assistant.dialogue.template import Fill
+from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, SAMPLE_RATE, Pcm
 from ari_assistant.media.g711 import Law
 from ari_assistant.media.playout import Spoken
 from ari_assistant.media.port import MediaPort
 from ari_assistant.media.recording import Recording
 from ari_assistant.media.rtp import RtpPacket
 from ari_assistant.providers.errors import ProviderError
-from ari_assistant.providers.model import ChatMessage, EndCall, Model, ModelRequest, TextDelta
+from ari_assistant.providers.model import ChatMessage
+from ari_assistant.providers.transcriber import TranscriberStream
 from ari_assistant.turns.idle import SilenceTimer
 from ari_assistant.turns.turn_taking import (
     Command,
@@ -41,13 +49,19 @@ from ari_assistant.turns.turn_taking import (
     TurnTaking,
 )
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.base import JsonObject, new_id
+from ari_assistant.vapi.destination import Destination
 
 __all__ = ["Session", "turn_options"]
 
 _PRE_ROLL_FRAMES = 15
+_SILENCE: Pcm = np.zeros(FRAME_SAMPLES, np.int16)
 _MAX_UTTERANCE_SECONDS = 45
 _GOODBYE_SECONDS = 20.0
 _RECORD_INTERVAL_SECONDS = 0.5
+_HANG_SECONDS = 3.0
+"""So long after the caller's turn without a sound of the reply, `hang` is sent (§7.4)."""
+_MAX_MODEL_FAILURES = 3
 
 
 def turn_options(assistant: Assistant, defaults: TurnOptions) -> TurnOptions:
@@ -72,25 +86,35 @@ class Session:
         self,
         services: Services,
         *,
-        assistant: Assistant,
-        model: Model,
+        cast: Cast,
+        messages: CallMessages,
+        variables: JsonObject,
         fill: Fill,
         law: Law,
         recording: Recording | None,
+        call_id: str,
         end: Callable[[Ending], None],
+        transfer: Callable[[Destination], Awaitable[None]],
+        press: Callable[[str], Awaitable[None]],
         log: Any,
     ) -> None:
+        """`transfer(destination)` sends the caller on, `press(digits)` sends DTMF to them. `variables` is the call's
+        bag; `fill` fills templates from it."""
         loop = asyncio.get_running_loop()
         self._now = loop.time
         self._services = services
-        self._assistant = assistant
-        self._model = model
+        self._assistant = assistant = cast.assistant
+        self._cast = cast
+        self._messages = messages
         self._fill = fill
         self._end = end
+        self._transfer = transfer
         self._log = log
         self._line = Line(law, recording=recording, heard=self._frame_heard, reply_began=self._reply_began)
         self._detector = services.speech.new_detector()
-        self._voice = services.speech.voice
+        self._voice = cast.voice
+        self._stream: TranscriberStream | None = cast.stream
+        self._heard: deque[Pcm] = deque(maxlen=_PRE_ROLL_FRAMES)
         self._turns = TurnTaking(turn_options(assistant, services.options.turns), now=self._now())
         self._pre_roll: deque[Pcm] = deque(maxlen=_PRE_ROLL_FRAMES)
         self._utterance: deque[Pcm] = deque(maxlen=round(_MAX_UTTERANCE_SECONDS / PTIME_SECONDS))
@@ -99,6 +123,10 @@ class Session:
         self._recognition: asyncio.Task[str] | None = None
         self._reply: asyncio.Task[None] | None = None
         self._reply_over = asyncio.Event()
+        self._all_played = asyncio.Event()
+        self._turn_ids: dict[int, str] = {}
+        self._hang_at: float | None = None
+        self._model_failures = 0
         self._protected = False
         self._bot_began = 0.0
         self._caller_words: Entry | None = None
@@ -109,6 +137,33 @@ class Session:
         self._group: asyncio.TaskGroup | None = None
         self.history = History()
         self.times: list[TurnTimes] = []
+        self.used = Consumption()
+        self._runner = ToolRunner(
+            cast.tools,
+            messages=messages,
+            sender=services.webhooks,
+            call_id=call_id,
+            fill=fill,
+            variables=variables,
+            history=lambda: self.history,
+            press=press,
+            spawn=self._spawn,
+        )
+        self._writer = ReplyWriter(
+            assistant=assistant,
+            model=cast.model,
+            tools=[offered.spec for offered in cast.tools.values()],
+            runner=self._runner,
+            messages=messages,
+            used=self.used,
+            history=lambda: self.history,
+            system=self.system,
+            extra=self._model_extra,
+            now=lambda: self._now() - self._started,
+            commit_caller=self._commit_for_good,
+            all_heard=self._wait_until_played,
+            spawn=self._spawn,
+        )
 
     # -- from outside ---------------------------------------------------------------------------------------
 
@@ -120,15 +175,31 @@ class Session:
             return None
         return self._fill(self._assistant.first_message, {}).strip() or None
 
-    @cached_property
-    def _system(self) -> list[ChatMessage]:
-        """The assistant's own messages, their templates filled."""
+    def system(self) -> list[ChatMessage]:
+        """The assistant's own messages, their templates filled: a tool may have brought new variables."""
         return system_messages(self._assistant.model, lambda template: self._fill(template, {}))
+
+    def openai_messages(self) -> list[JsonObject]:
+        """The conversation in OpenAI's form, the system prompt first."""
+        return [*(message.wire() for message in self.system()), *self.history.openai_messages()]
+
+    def _model_extra(self) -> JsonObject:
+        model = self._assistant.model
+        if model is None or model.provider != "custom-llm":
+            return {}
+        return metadata_fields(self._assistant, self._messages.common())
+
+    def _spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """A task of the conversation's own, which outlives the reply that began it but not the call."""
+        if self._group is None:
+            work.close()
+            raise asyncio.CancelledError("the conversation is over")
+        return self._group.create_task(work, name=name)
 
     async def prepare(self) -> None:
         """Have the first clause of the first message ready before the call is answered. Never raises."""
         text = self.first_message
-        clauses = _clauses(text) if text else []
+        clauses = pieces(text) if text else []
         try:
             async with asyncio.timeout(3.0), aclosing(self._voice.synthesize(clauses[0])) as audio:
                 async for _ in audio:
@@ -140,9 +211,21 @@ class Session:
         """The caller's RTP, in any order."""
         self._line.receive(packet, now)
 
-    def statistics(self) -> dict[str, Any]:
-        """What the media plane counted."""
-        return self._line.statistics()
+    def conversation(self) -> Conversation:
+        """What it has come to so far."""
+        listener = self._stream or self._cast.transcriber
+        return Conversation(
+            history=self.history,
+            openai_messages=self.openai_messages(),
+            times=self.times,
+            statistics=self._line.statistics(),
+            used=self.used,
+            provider_names={
+                "model": self._cast.model.name,
+                "voice": self._voice.name,
+                "transcriber": listener.name,
+            },
+        )
 
     async def run(self, port: MediaPort, *, started_ms: int) -> None:
         """Hold the conversation until cancelled. The call has been answered at `started_ms` (epoch, ms)."""
@@ -155,6 +238,9 @@ class Session:
                 self._group = group
                 self._services.ticker.subscribe(self, self._tick, self._tick_failed)
                 group.create_task(self._record(), name="record")
+                if self._stream is not None:
+                    group.create_task(self._listen_along(self._stream), name="listen")
+                self._messages.send("assistant.started", newAssistant=self._assistant.wire())
                 self._open()
         finally:
             self._group = None
@@ -166,10 +252,25 @@ class Session:
             except OSError as fault:
                 self._log.error("recording_failed", reason=str(fault), hint="is the disk full?")
 
+    async def say(self, text: str) -> None:
+        """Say `text` now, which cannot be interrupted, and return when it has been heard."""
+        self._finishing = True
+        turn = self._turns.turn + 2_000_000
+        await self._speak(TurnTimes(turn), _texts(pieces(text)))
+        self._finishing = False
+
     def announce(self, text: str, ending: Ending) -> None:
         """Say `text`, which cannot be interrupted, and end the call."""
         self._finishing = True
         self._start_reply(self._say_and_end(text, ending), "announcement")
+
+    async def _listen_along(self, stream: TranscriberStream) -> None:
+        """Keep the transcriber's stream; when it is gone the local transcriber goes on with whole utterances."""
+        try:
+            await stream.run()
+        except ProviderError as fault:
+            self._log.error("transcriber_stream_lost", provider=fault.provider, reason=str(fault), instead="local")
+        self._stream = None
 
     # -- the clock ------------------------------------------------------------------------------------------
 
@@ -177,6 +278,14 @@ class Session:
         self._line.tick(now, skipped)
         if self._line.playout.drained:
             self._reply_over.set()
+        if not self._line.playout.queued:
+            self._all_played.set()
+        if self._stream is not None:
+            caller = self._heard.popleft() if self._heard else _SILENCE
+            self._stream.push(caller, self._line.last_sent)
+        if self._hang_at is not None and now >= self._hang_at:
+            self._hang_at = None
+            self._messages.send("hang")
         self._obey(self._turns.handle_deadline(now))
         busy = self._turns.state is not TurnState.LISTENING or self._reply is not None
         if self._silence.receive(busy, now=now) and not self._finishing:
@@ -201,6 +310,8 @@ class Session:
 
     def _frame_heard(self, frame: Pcm, now: float) -> None:
         self._pre_roll.append(frame)
+        if self._stream is not None:
+            self._heard.append(frame)
         if self._collecting:
             self._utterance.append(frame)
         self._obey(self._turns.receive_frame(self._detector.receive(frame), now=now))
@@ -213,12 +324,15 @@ class Session:
                     self._utterance.extend(self._pre_roll)
                     self._utterance_began = self._now()
                     self._collecting = True
+                    self._tell_speech("user", "started")
                 case SpeechPaused():
                     self._recognise()
                 case SpeechResumed():
                     self._withdraw()
                 case TurnEnded(turn, voice_ended):
                     times = TurnTimes(turn, voice_ended=voice_ended, endpoint=self._now())
+                    self._hang_at = self._now() + _HANG_SECONDS
+                    self._tell_speech("user", "stopped")
                     self._start_reply(self._answer(turn, times), f"reply-{turn}")
                 case OverlapDismissed():
                     self._collecting = False
@@ -226,6 +340,8 @@ class Session:
                 case Interrupted():
                     if self.times:
                         self.times[-1].interrupted = True
+                        turn_id = self._turn_ids.get(self.times[-1].turn)
+                        self._messages.send("user-interrupted", turnId=turn_id)
                     self._cut()
 
     def _recognise(self) -> None:
@@ -237,12 +353,22 @@ class Session:
         pcm = np.concatenate(list(self._utterance)) if self._utterance else np.zeros(0, np.int16)
         self._recognition = self._group.create_task(self._transcribe(pcm), name="transcribe")
 
+    async def _words(self, pcm: Pcm) -> str:
+        """Raises ProviderError."""
+        if self._stream is not None:
+            try:
+                return await self._stream.words()
+            except ProviderError as fault:
+                self._log.error("transcriber_failed", reason=str(fault), instead="local")
+        self.used.heard_seconds += pcm.size / SAMPLE_RATE
+        return await self._cast.transcriber.transcribe(pcm)
+
     async def _transcribe(self, pcm: Pcm) -> str:
         """The words, `""` for none. A fault is kept for the reply, which tells the caller."""
         if pcm.size < SAMPLE_RATE // 10:
             return ""
         try:
-            return (await self._services.speech.transcriber.transcribe(pcm)).strip()
+            return (await self._words(pcm)).strip()
         except ProviderError as fault:
             self._log.error("transcriber_failed", reason=str(fault))
             return _NOT_UNDERSTOOD
@@ -293,7 +419,7 @@ class Session:
 
     async def _greet(self, text: str) -> None:
         self._protected = not self._assistant.first_message_interruptions_enabled
-        await self._speak(TurnTimes(0), _texts(_clauses(text)))
+        await self._speak(TurnTimes(0), _texts(pieces(text)))
 
     async def _answer(self, turn: int, times: TurnTimes) -> None:
         """The reply to one utterance of the caller."""
@@ -308,6 +434,7 @@ class Session:
             return
         if not words:
             self._collecting = False
+            self._hang_at = None
             self._obey(self._turns.reply_over(turn, now=self._now()))
             return
         await self._answer_text(turn, times, words)
@@ -320,36 +447,19 @@ class Session:
             ended = (times.voice_ended or self._now()) - self._started
             self._caller_words = Entry("user", words, max(0.0, began), max(0.0, ended))
             self._log.info("caller_said", turn=turn, text=words)
-        reply = _ReplyText()
-        spoken = await self._speak(times, self._model_clauses(words, reply))
+        reply = Reply(self._turn_ids.setdefault(turn, new_id()))
+        spoken = await self._speak(times, self._writer.clauses(words, reply), reply)
         self._log.info("turn", turn=turn, reply=spoken.text if spoken else "", **(times.latency() or {}))
-        if self._ends_by_phrase(reply.text):
+        if reply.transfer is not None:
+            await self._transfer(reply.transfer)
+        elif self._ends_by_phrase(reply.text):
             self._end(END_PHRASE)
-        elif reply.ends_call:
-            self._finish(ASSISTANT_ENDED)
+        elif reply.ending is not None:
+            self._finish(reply.ending)
 
-    async def _model_clauses(self, words: str | None, reply: _ReplyText) -> AsyncGenerator[str, None]:
-        model = self._assistant.model
-        request = ModelRequest(
-            messages=chat_messages(self._system, self.history, words),
-            temperature=model.temperature if model else None,
-            max_tokens=(model.max_tokens if model else None) or 250,
-            may_end_call=self._may_end_call(),
-        )
-        clauses = Clauses()
-        async with aclosing(self._model.reply(request)) as events:
-            async for event in events:
-                match event:
-                    case TextDelta(text):
-                        reply.text += text
-                        for clause in clauses.push(text):
-                            yield clause
-                    case EndCall():
-                        reply.ends_call = True
-        for clause in clauses.finish():
-            yield clause
-
-    async def _speak(self, times: TurnTimes, clauses: AsyncGenerator[str, None]) -> Spoken | None:
+    async def _speak(
+        self, times: TurnTimes, clauses: AsyncGenerator[str, None], reply: Reply | None = None
+    ) -> Spoken | None:
         """Say the clauses as they come; returns when they have been heard. None: nothing was said.
 
         A provider's fault is told to the caller in a short sentence that was synthesised beforehand.
@@ -360,9 +470,13 @@ class Session:
             async with aclosing(clauses):
                 async for clause in clauses:
                     times.first_clause = times.first_clause or self._now()
-                    await self._say(turn, clause, times)
+                    await self._say(turn, clause, times, source="model" if reply is not None else "force-say")
+            self._model_failures = 0
         except ProviderError as fault:
             self._log.error("reply_provider_failed", turn=turn, provider=fault.provider, reason=str(fault))
+            self._model_failures += 1
+            if reply is not None and self._model_failures >= _MAX_MODEL_FAILURES:
+                reply.ending = Ending(f"pipeline-error-{fault.provider}-llm-failed", str(fault))
             await self._apologise(turn, times)
         if self._line.playout.turn != turn:  # nothing was said
             self._commit_caller()
@@ -373,14 +487,18 @@ class Session:
         await self._reply_over.wait()
         return self._close_reply(turn)
 
-    async def _say(self, turn: int, clause: str, times: TurnTimes) -> None:
+    async def _say(self, turn: int, clause: str, times: TurnTimes, *, source: str = "force-say") -> None:
         began = False
+        self.used.voice_characters += len(clause)
+        self._messages.send("voice-input", input=clause)
         async with aclosing(self._voice.synthesize(clause)) as audio:
             async for pcm in audio:
                 if not began:
                     began = True
                     await self._open_playout(turn, times)
                     self._line.playout.clause(turn, clause)
+                    self._tell_segment(turn, source)
+                self._all_played.clear()
                 self._line.playout.push(turn, pcm)
 
     async def _open_playout(self, turn: int, times: TurnTimes) -> None:
@@ -404,7 +522,9 @@ class Session:
                 times.first_frame = times.first_frame or now
                 break
         self._bot_began = now
+        self._hang_at = None
         self._commit_caller()
+        self._tell_speech("assistant", "started")
         self._turns.reply_heard(turn, protected=self._protected or self._finishing)
         if self._turns.state is TurnState.SPEAKING:
             self._collecting = False
@@ -426,20 +546,53 @@ class Session:
     # -- history and ending ---------------------------------------------------------------------------------
 
     def _commit_caller(self) -> None:
-        if self._caller_words is not None:
-            self.history.add(self._caller_words)
-            self._caller_words = None
+        words, self._caller_words = self._caller_words, None
+        if words is None:
+            return
+        if self._stream is not None:
+            self._stream.forget()
+        self.history.add(words)
+        self._messages.send_transcript("user", words.text, final=True)
+        self._tell_conversation()
+
+    def _commit_for_good(self) -> None:
+        """A tool is called because of these words: what the caller says from now on is something new."""
+        self._commit_caller()
+        self._utterance.clear()
+        self._collecting = False
+
+    async def _wait_until_played(self) -> None:
+        while self._line.playout.queued:
+            self._all_played.clear()
+            await self._all_played.wait()
+
+    def _tell_speech(self, role: str, status: str) -> None:
+        self._messages.send("speech-update", status=status, role=role, turn=self._turns.turn)
+
+    def _tell_segment(self, turn: int, source: str) -> None:
+        if self._messages.wants("assistant.speechStarted"):
+            text = self._line.playout.text
+            self._messages.send("assistant.speechStarted", text=text, turn=turn, source=source)
+
+    def _tell_conversation(self) -> None:
+        if self._messages.wants("conversation-update"):
+            formatted = self.openai_messages()
+            messages = self.history.messages()
+            self._messages.send(
+                "conversation-update",
+                messages=messages,
+                messagesOpenAIFormatted=formatted,
+                conversation=formatted,
+            )
 
     def _commit_bot(self, spoken: Spoken | None) -> None:
         if spoken is None or spoken.samples == 0:
             return
         at, until = self._bot_began - self._started, self._now() - self._started
         self.history.add(Entry("bot", spoken.text, max(0.0, at), max(0.0, until), interrupted=not spoken.complete))
-
-    def _may_end_call(self) -> bool:
-        model = self._assistant.model
-        tools = (model.tools or []) if model else []
-        return bool(self._assistant.end_call_function_enabled) or any(tool.type == "endCall" for tool in tools)
+        self._tell_speech("assistant", "stopped")
+        self._messages.send_transcript("assistant", spoken.text, final=True)
+        self._tell_conversation()
 
     def _ends_by_phrase(self, text: str) -> bool:
         said = text.lower()
@@ -459,28 +612,15 @@ class Session:
         turn = self._turns.turn + 1_000_000  # no utterance will have this number
         try:
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                await self._speak(TurnTimes(turn), _texts(_clauses(text)))
+                await self._speak(TurnTimes(turn), _texts(pieces(text)))
         except TimeoutError:
             self._log.warning("goodbye_timed_out")
         finally:
             self._end(ending)
 
 
-class _ReplyText:
-    """What a model has said so far in one reply."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.ends_call = False
-
-
 _NOT_UNDERSTOOD = "\0"
 """Stands for a recognition that failed: no transcript holds a NUL."""
-
-
-def _clauses(text: str) -> list[str]:
-    clauses = Clauses()
-    return clauses.push(text) + clauses.finish()
 
 
 async def _texts(texts: Iterable[str]) -> AsyncGenerator[str, None]:

@@ -11,6 +11,7 @@ __all__ = ["TRANSITIONS", "CallEvent", "CallState", "after"]
 class CallState(Enum):
     """`status` of the Call object."""
 
+    QUEUED = "queued"
     RINGING = "ringing"
     IN_PROGRESS = "in-progress"
     FORWARDING = "forwarding"
@@ -20,12 +21,14 @@ class CallState(Enum):
 class CallEvent(Enum):
     """What can happen to a call."""
 
+    DIALLED = "dialled"
     ANSWERED = "answered"
     FORWARDED = "forwarded"
     ENDED = "ended"
 
 
 TRANSITIONS: Final[dict[CallState, dict[CallEvent, CallState]]] = {
+    CallState.QUEUED: {CallEvent.DIALLED: CallState.RINGING, CallEvent.ENDED: CallState.ENDED},
     CallState.RINGING: {
         CallEvent.ANSWERED: CallState.IN_PROGRESS,
         CallEvent.FORWARDED: CallState.FORWARDING,

@@ -72,6 +72,14 @@ class Settings(BaseSettings):
     server_url: str | None = None
     """Where server messages go when neither assistant nor number names a server."""
     server_secret: SecretStr | None = None
+    sign_webhooks: bool = True
+    """A message to a server with a secret is also signed with it (HMAC-SHA256, `x-signature`, `x-timestamp`)."""
+    strict_urls: bool = False
+    """Requests to servers of users go to public addresses only."""
+    provider_keys: SecretStr | None = None
+    """Keys of providers, `name=key`, separated by commas: `openai=sk-…,deepgram=…`."""
+    provider_urls: str = ""
+    """Where providers are asked when it is not at their own address, `name=URL`, separated by commas."""
     assistant_request_seconds: float = Field(default=7.5, gt=0, le=60)
     vad: Literal["silero", "webrtc"] = "silero"
     endpointing_seconds: float = Field(default=0.6, ge=0.2, le=5)
@@ -93,6 +101,20 @@ class Settings(BaseSettings):
         if match is None or not 1024 <= int(match[1]) < int(match[2]) <= 65535:
             raise ValueError("write FIRST-LAST, for example 20000-20999, between 1024 and 65535")
         return f"{match[1]}-{match[2]}"
+
+    @field_validator("provider_urls")
+    @classmethod
+    def _named_urls(cls, value: str) -> str:
+        if any(not name or not url for name, url in _pairs(value).items()):
+            raise ValueError("write NAME=URL,NAME=URL, for example openai=http://127.0.0.1:8000/v1")
+        return value
+
+    @field_validator("provider_keys")
+    @classmethod
+    def _named_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(not n or not k for n, k in _pairs(value.get_secret_value()).items()):
+            raise ValueError("write NAME=KEY,NAME=KEY, for example openai=sk-...,deepgram=...")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -119,6 +141,16 @@ class Settings(BaseSettings):
         return self.ari_password_file.read_text().strip() if self.ari_password_file is not None else None
 
     @property
+    def keys_by_provider(self) -> dict[str, str]:
+        """`provider_keys` as a mapping."""
+        return _pairs(self.provider_keys.get_secret_value() if self.provider_keys is not None else "")
+
+    @property
+    def urls_by_provider(self) -> dict[str, str]:
+        """`provider_urls` as a mapping."""
+        return _pairs(self.provider_urls)
+
+    @property
     def rtp_range(self) -> tuple[int, int]:
         """First and last RTP port."""
         first, last = self.rtp_ports.split("-")
@@ -135,6 +167,11 @@ class Settings(BaseSettings):
         host = "127.0.0.1" if self.api_host in ("0.0.0.0", "::") else self.api_host  # noqa: S104 - compared
         host = f"[{host}]" if ":" in host else host
         return (self.public_url or f"http://{host}:{self.api_port}").rstrip("/")
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in text.split(",") if part.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 class _Environment(EnvSettingsSource):

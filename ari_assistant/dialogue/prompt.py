@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ari_assistant.dialogue.history import History
 from ari_assistant.providers.model import ChatMessage
@@ -27,23 +27,32 @@ def system_messages(model: Model | None, render: Render) -> list[ChatMessage]:
     return result
 
 
-def chat_messages(system: list[ChatMessage], history: History, caller: str | None = None) -> list[ChatMessage]:
-    """`system`, then the conversation as it was heard, then what the caller has just said.
+def chat_messages(
+    system: Sequence[ChatMessage], history: History, caller: str | None = None, further: Sequence[ChatMessage] = ()
+) -> list[ChatMessage]:
+    """`system`, then the conversation as it was heard, then what the caller has just said, then `further`.
 
     What was said in several pieces is one message: models are trained on alternating roles.
     """
     result = list(system)
-    for entry in history.entries:
-        if entry.role == "system":
-            continue
-        _append(result, ChatMessage("assistant" if entry.role == "bot" else "user", entry.text))
+    said = history.chat_messages()
     if caller is not None:
-        _append(result, ChatMessage("user", caller))
+        said.append(ChatMessage("user", caller))
+    for message in [*said, *further]:
+        _append(result, message)
     return result
 
 
 def _append(messages: list[ChatMessage], message: ChatMessage) -> None:
-    if messages and messages[-1].role == message.role and message.role != "system":
-        messages[-1] = ChatMessage(message.role, f"{messages[-1].content} {message.content}")
+    last = messages[-1] if messages else None
+    joins = (
+        last is not None
+        and last.role == message.role
+        and message.role in ("user", "assistant")
+        and not last.tool_calls
+        and not message.tool_calls
+    )
+    if joins and last is not None:
+        messages[-1] = ChatMessage(message.role, f"{last.content} {message.content}")
     else:
         messages.append(message)

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ari_assistant.providers.model import EndCall, ModelEvent, ModelRequest, TextDelta
+from ari_assistant.providers.model import ModelEvent, ModelRequest, TextDelta, ToolCall
 from ari_assistant.vapi.base import Contract
 
 __all__ = ["Fact", "Intent", "RulesConfig", "RulesModel", "Slot"]
@@ -223,7 +223,7 @@ class RulesModel:
         if intent.say:
             yield self._say(intent.say)
         if intent.then == "hang-up":
-            yield EndCall()
+            yield ToolCall("hang-up", "endCall")
 
     def _say(self, template: str) -> TextDelta:
         return TextDelta(self._render(template, self._slots))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import liquid
 from liquid.exceptions import LiquidError
 
 from ari_assistant.vapi.base import JsonObject
 
-__all__ = ["RESERVED", "Rendered", "builtin_variables", "render"]
+__all__ = ["RESERVED", "Fill", "Rendered", "builtin_variables", "render"]
+
+Fill = Callable[[str, Mapping[str, Any]], str]
+"""`fill(template, extra_variables)`: the text with the call's variables in it."""
 
 RESERVED = frozenset(
     {"customer", "call", "phoneNumber", "transport", "assistant", "now", "messages", "transcript"}
@@ -51,7 +56,43 @@ class _Environment(liquid.Environment):
     output_stream_limit = 1_000_000
 
 
+_FORMAT = re.compile(r"%[-_^#]?[a-zA-Z%]")
+_MAX_FORMAT = 200
+
+
+def _date(value: Any, pattern: Any = "%Y-%m-%d", zone: Any = None) -> Any:
+    """LiquidJS's `date`: `{{ "now" | date: "%I:%M %p", "America/Los_Angeles" }}`. What is no time stays as it is."""
+    moment = _moment(value)
+    if moment is None:
+        return value
+    if isinstance(zone, str) and zone:
+        try:
+            moment = moment.astimezone(ZoneInfo(zone))
+        except (KeyError, ValueError, OSError):
+            return value
+    elif isinstance(zone, int | float):  # minutes west of Greenwich, as JavaScript counts them
+        moment = moment.astimezone(timezone(timedelta(minutes=-max(-1439, min(1439, int(zone))))))
+    text = str(pattern)[:_MAX_FORMAT]
+    return _FORMAT.sub(lambda match: moment.strftime(match[0]), text)
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        if isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdecimal()):
+            return datetime.fromtimestamp(float(value), UTC)
+        text = str(value).strip()
+        if text in ("now", "today"):
+            return datetime.now(UTC)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 _ENVIRONMENT = _Environment(undefined=_Missing)
+_ENVIRONMENT.add_filter("date", _date)
 
 
 def _without_tags(template: str) -> str:

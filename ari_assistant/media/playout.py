@@ -97,6 +97,11 @@ class Playout:
         return sum(clause.samples - clause.played for clause in self._clauses[self._playing :])
 
     @property
+    def text(self) -> str:
+        """The words of the open reply so far, heard or not."""
+        return " ".join(clause.text for clause in self._clauses)
+
+    @property
     def drained(self) -> bool:
         """The open reply was finished and all of it has been played; also true when none is open."""
         return self._turn is None or (self._finished and self.queued == 0)

@@ -6,9 +6,18 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-__all__ = ["ChatMessage", "EndCall", "Model", "ModelEvent", "ModelRequest", "TextDelta"]
+__all__ = ["ChatMessage", "Model", "ModelEvent", "ModelRequest", "TextDelta", "ToolCall", "ToolSpec", "Usage"]
 
 Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model wants a tool. `arguments` is the text of a JSON object, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,43 @@ class ChatMessage:
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of an assistant's message."""
+    tool_call_id: str | None = None
+    """Of a tool's message: which call it answers."""
+
+    def wire(self) -> dict[str, Any]:
+        """In OpenAI's form."""
+        message: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.tool_calls:
+            message["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in self.tool_calls
+            ]
+        if self.tool_call_id is not None:
+            message["tool_call_id"] = self.tool_call_id
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model is offered it. `parameters` is the JSON Schema of an object."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
+    strict: bool | None = None
+
+    def wire(self) -> dict[str, Any]:
+        """In OpenAI's form."""
+        function: dict[str, Any] = {
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+        }
+        if self.strict is not None:
+            function["strict"] = self.strict
+        return {"type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +73,9 @@ class ModelRequest:
     """The whole conversation, the system prompt first, the caller's last words last."""
     temperature: float | None = None
     max_tokens: int = 250
-    may_end_call: bool = False
-    """Offer the model the function `endCall`."""
+    tools: Sequence[ToolSpec] = ()
+    json_schema: dict[str, Any] | None = None
+    """The reply must be JSON that fits this schema."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Further keys of the request's body (contract §11.2: `call`, `metadata`, …)."""
 
@@ -41,11 +88,18 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class EndCall:
-    """The model wants to hang up when its reply has been heard."""
+class Usage:
+    """The tokens of one request, as the provider counted them."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt + other.prompt, self.completion + other.completion, self.cached + other.cached)
 
 
-ModelEvent = TextDelta | EndCall
+ModelEvent = TextDelta | ToolCall | Usage
 
 
 class Model(Protocol):

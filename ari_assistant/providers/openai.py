@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from ari_assistant.providers.errors import ProviderRejected, ProviderTimeout, ProviderUnavailable
-from ari_assistant.providers.model import EndCall, ModelEvent, ModelRequest, TextDelta
+from ari_assistant.providers.model import ModelEvent, ModelRequest, TextDelta, ToolCall, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["OpenAIModel", "base_url"]
+__all__ = ["CHAT_PROVIDERS", "OpenAIModel", "base_url"]
 
-_END_CALL_TOOL: dict[str, Any] = {
-    "type": "function",
-    "function": {
-        "name": "endCall",
-        "description": "Hang up, after your reply has been spoken.",
-        "parameters": {"type": "object", "properties": {}},
-    },
+CHAT_PROVIDERS: dict[str, str] = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com/v1",
+    "google": "https://generativelanguage.googleapis.com/v1beta/openai",
+    "groq": "https://api.groq.com/openai/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+    "together-ai": "https://api.together.xyz/v1",
+    "deep-seek": "https://api.deepseek.com/v1",
+    "deepinfra": "https://api.deepinfra.com/v1/openai",
+    "cerebras": "https://api.cerebras.ai/v1",
+    "perplexity-ai": "https://api.perplexity.ai",
+    "xai": "https://api.x.ai/v1",
+    "minimax": "https://api.minimax.io/v1",
+    "anyscale": "https://api.endpoints.anyscale.com/v1",
+    "mistral": "https://api.mistral.ai/v1",
 }
+"""Provider → the base URL of its OpenAI-compatible chat endpoint, as the vendors document them."""
+_NO_USAGE = frozenset({"perplexity-ai", "anyscale", "custom-llm"})
+"""They refuse, or are not known to take, `stream_options`."""
 
 
 def base_url(url: str) -> str:
@@ -46,18 +58,9 @@ class OpenAIModel:
         import httpx2
         import openai
 
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            "max_tokens": request.max_tokens,
-        }
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
-        if request.may_end_call:
-            body["tools"] = [_END_CALL_TOOL]
         try:
             create = cast("Any", self._client.chat.completions.create)
-            stream = await create(stream=True, extra_body=request.extra or None, **body)
+            stream = await create(stream=True, extra_body=request.extra or None, **self._body(request))
             async with stream, aclosing(self._events(stream)) as events:
                 async for event in events:
                     yield event
@@ -74,17 +77,60 @@ class OpenAIModel:
         except (ValueError, OSError) as fault:  # an answer that is no stream of JSON
             raise ProviderRejected(self.name, f"unreadable answer: {fault}"[:500]) from fault
 
-    @staticmethod
-    async def _events(stream: Any) -> AsyncGenerator[ModelEvent, None]:
-        ends_call = False
+    def _body(self, request: ModelRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [message.wire() for message in request.messages],
+            "max_tokens": request.max_tokens,
+        }
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.tools:
+            body["tools"] = [tool.wire() for tool in request.tools]
+        if request.json_schema is not None:
+            schema = {"name": "result", "schema": request.json_schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if self.name not in _NO_USAGE:
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+    async def _events(self, stream: Any) -> AsyncGenerator[ModelEvent, None]:
+        calls: dict[int, list[str]] = {}
+        legacy: list[str] = ["", ""]
         async for chunk in stream:
-            for choice in chunk.choices or ():
-                delta = choice.delta
+            if usage := getattr(chunk, "usage", None):
+                details = getattr(usage, "prompt_tokens_details", None)
+                cached = getattr(details, "cached_tokens", None) or 0
+                yield Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached)
+            for choice in getattr(chunk, "choices", None) or ():
+                # An endpoint that does not stream answers with one whole completion.
+                delta = getattr(choice, "delta", None) or getattr(choice, "message", None)
                 if delta is None:
                     continue
                 if delta.content:
                     yield TextDelta(delta.content)
-                for call in delta.tool_calls or ():
-                    ends_call |= bool(call.function and call.function.name == "endCall")
-        if ends_call:
-            yield EndCall()
+                for place, call in enumerate(delta.tool_calls or ()):
+                    index = getattr(call, "index", None)
+                    parts = calls.setdefault(place if index is None else index, ["", "", ""])
+                    parts[0] = call.id or parts[0]
+                    if call.function is not None:
+                        parts[1] += call.function.name or ""
+                        parts[2] += _text(call.function.arguments)
+                if function := getattr(delta, "function_call", None):
+                    legacy[0] += function.name or ""
+                    legacy[1] += _text(function.arguments)
+            if function := getattr(chunk, "function_call", None):  # a bare chunk, as contract §11.2 has it
+                given = function if isinstance(function, dict) else function.model_dump()
+                legacy = [str(given.get("name") or ""), _text(given.get("arguments"))]
+        for index, (call_id, name, arguments) in sorted(calls.items()):
+            if name:
+                yield ToolCall(call_id or f"call_{index}", name, arguments or "{}")
+        if legacy[0]:
+            yield ToolCall("call_0", legacy[0], legacy[1] or "{}")
+
+
+def _text(arguments: Any) -> str:
+    """Arguments as text; some endpoints send them as an object."""
+    if arguments is None:
+        return ""
+    return arguments if isinstance(arguments, str) else json.dumps(arguments)

@@ -1,4 +1,4 @@
-"""The transcriber protocol: an utterance in, its words out."""
+"""The transcriber protocols: an utterance in, its words out; or a stream that listens along."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ari_assistant.media.frame import Pcm
 
-__all__ = ["Transcriber"]
+__all__ = ["Transcriber", "TranscriberStream"]
 
 
 class Transcriber(Protocol):
@@ -19,3 +19,26 @@ class Transcriber(Protocol):
     async def transcribe(self, pcm: Pcm) -> str:
         """The words of one utterance (int16, 8 kHz); empty when there are none. Raises ProviderError.
         Cancelling it withdraws the request."""
+
+
+class TranscriberStream(Protocol):
+    """Listens to one call from its first frame to its last, and knows the words sooner."""
+
+    @property
+    def name(self) -> str:
+        """For logs and call records."""
+
+    async def run(self) -> None:
+        """Keep the connection; returns or raises ProviderError when it is over, and is cancelled at the end of the
+        call."""
+
+    def push(self, caller: Pcm, assistant: Pcm) -> None:
+        """One frame of both sides (int16, 8 kHz, 160 samples each). Returns at once; when the network is behind,
+        the oldest audio is dropped."""
+
+    async def words(self) -> str:
+        """The words of the utterance that has just paused: the finished ones, and those that are still partial
+        after a short wait. Raises ProviderError when the connection is gone."""
+
+    def forget(self) -> None:
+        """The utterance has been taken: what comes now belongs to the next one."""

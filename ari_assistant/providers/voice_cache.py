@@ -32,6 +32,10 @@ class CachedVoice:
         """See `Voice`."""
         return self._voice.name
 
+    def use(self, voice: Voice) -> None:
+        """Ask `voice` from now on for what is not known."""
+        self._voice = voice
+
     async def keep(self, text: str) -> None:
         """Synthesise `text` now and never forget it. Raises ProviderError."""
         async with aclosing(self.synthesize(text)) as chunks:

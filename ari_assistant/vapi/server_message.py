@@ -7,7 +7,10 @@ from typing import Any
 
 from ari_assistant.vapi.base import JsonObject
 
-__all__ = ["DEFAULT_SERVER_MESSAGES", "envelope", "wants"]
+__all__ = ["DEFAULT_SERVER_MESSAGES", "FINAL_TRANSCRIPT", "envelope", "transcript_type", "wants"]
+
+FINAL_TRANSCRIPT = 'transcript[transcriptType="final"]'
+"""Also the `type` of the messages that it selects (§7.3)."""
 
 DEFAULT_SERVER_MESSAGES: tuple[str, ...] = (
     "conversation-update",
@@ -28,6 +31,13 @@ DEFAULT_SERVER_MESSAGES: tuple[str, ...] = (
 def wants(server_messages: Sequence[str] | None, kind: str) -> bool:
     """Whether a server that set `serverMessages` gets messages of type `kind`."""
     return kind in (DEFAULT_SERVER_MESSAGES if server_messages is None else server_messages)
+
+
+def transcript_type(server_messages: Sequence[str] | None, *, final: bool) -> str | None:
+    """The `type` under which a transcript is sent, or None when it is not wanted."""
+    if wants(server_messages, "transcript"):
+        return "transcript"
+    return FINAL_TRANSCRIPT if final and wants(server_messages, FINAL_TRANSCRIPT) else None
 
 
 def envelope(kind: str, *, timestamp_ms: int, **fields: Any) -> JsonObject:

@@ -176,7 +176,7 @@ class ApiRequestTool(_Tool):
     variable_extraction_plan: VariableExtractionPlan | None = None
 
 
-class OtherTool(OpenContract):
+class OtherTool(_Tool, OpenContract):
     """A tool that Vapi has and this server only stores: it is not offered to the model."""
 
     type: Literal[

@@ -15,7 +15,7 @@ from openai import AsyncOpenAI
 
 from ari_assistant.config.ports import free_tcp_port
 from ari_assistant.providers.errors import ProviderError, ProviderRejected, ProviderTimeout, ProviderUnavailable
-from ari_assistant.providers.model import ChatMessage, EndCall, ModelRequest, TextDelta
+from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 from ari_assistant.providers.openai import OpenAIModel, base_url
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
 
@@ -58,8 +58,8 @@ async def test_the_model_may_ask_to_end_the_call(server: ChatServer) -> None:
         return await stream(request, [chunk(content="Bye."), chunk(tool_calls=[call]), b"data: [DONE]\n\n"])
 
     server.behaviour = behaviour
-    request = ModelRequest(ASK.messages, may_end_call=True, extra={"metadata": {"a": 1}})
-    assert await reply(server.url, request) == [TextDelta("Bye."), EndCall()]
+    request = ModelRequest(ASK.messages, tools=[ToolSpec("endCall")], extra={"metadata": {"a": 1}})
+    assert await reply(server.url, request) == [TextDelta("Bye."), ToolCall("1", "endCall", "{}")]
     assert server.requests[0]["tools"][0]["function"]["name"] == "endCall"
     assert server.requests[0]["metadata"] == {"a": 1}
 

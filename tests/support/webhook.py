@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,7 +21,10 @@ class Webhook:
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.raw: list[bytes] = []
         self.answer: Answer = self.nothing
+        self.replies: dict[str, Answer] = {}
+        """Type → how a message of it is answered; `answer` is for `assistant-request`."""
         self._news = asyncio.Condition()
 
     async def nothing(self, message: dict[str, Any]) -> web.StreamResponse:
@@ -48,13 +52,15 @@ class Webhook:
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """The route."""
-        body = await request.json()
+        raw = await request.read()
+        body = json.loads(raw)
         async with self._news:
+            self.raw.append(raw)
             self.requests.append((dict(request.headers), body))
             self._news.notify_all()
         if body["message"]["type"] == "assistant-request":
             return await self.answer(body["message"])
-        return web.json_response({})
+        return await self.replies.get(body["message"]["type"], self.nothing)(body["message"])
 
 
 @asynccontextmanager

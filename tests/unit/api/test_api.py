@@ -127,7 +127,7 @@ async def test_without_the_key_nothing_is_told(api: Api, key: str | None) -> Non
 
 
 async def test_health_needs_no_key_and_tells_what_is_missing(api: Api) -> None:
-    assert await api("GET", "/health", key=None) == (503, {"status": "starting", "parts": ready})
+    assert await api("GET", "/health", key=None) == (503, {"status": "starting", "parts": ready, "webhooks": {}})
     ready["ari"] = True
     assert (await api("GET", "/health", key=None))[0] == 200
     ready["ari"] = False

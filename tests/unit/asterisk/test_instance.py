@@ -63,9 +63,11 @@ def test_the_configuration_that_ships_leads_nowhere_but_into_the_application() -
     assert re.findall(r"^\[([^\]]+)\]", dialplan, re.M) == ["general", "from-sip"]
     assert "include" not in dialplan
     pjsip = (conf_dir() / "pjsip.conf").read_text()
-    assert pjsip.count("type = endpoint") == 1
+    assert set(re.findall(r"^context = (\S+)", pjsip, re.M)) == {"from-sip"}
+    assert re.findall(r"^\[([^\]]+)\]\ntype = endpoint", pjsip, re.M) == ["anonymous", "outbound"]
+    assert "endpoint_identifier_order = request_uri,anonymous" in pjsip, "nothing must lead a caller to [outbound]"
     assert not re.search(
-        r"password", "".join(p.read_text() for p in conf_dir().glob("*.conf") if p.name != "ari.conf")
+        r"^\s*password", "".join(p.read_text() for p in conf_dir().glob("*.conf") if p.name != "ari.conf"), re.M
     )
 
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from ari_assistant.dialogue.history import Entry, History
+from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsResult
 from ari_assistant.dialogue.prompt import chat_messages, system_messages
-from ari_assistant.providers.model import ChatMessage
+from ari_assistant.providers.model import ChatMessage, ToolCall
 from ari_assistant.vapi.model import Model
 
 
@@ -56,3 +56,41 @@ def test_system_messages_are_templates() -> None:
     )
     rendered = system_messages(model, lambda text: text.replace("{{x}}", "John"))
     assert [m.content for m in rendered] == ["Old John", "Hi John"]
+
+
+def test_a_tools_result_stands_behind_its_call_and_a_missing_one_is_pending() -> None:
+    history = History(started_ms=1_000)
+    calls = (ToolCall("1", "book", '{"day": "Mon"}'), ToolCall("2", "look", "{}"))
+    history.add(Entry("user", "Book Monday.", 1.0, 2.0))
+    history.add(ToolsCalled(calls, 2.5))
+    history.add(Entry("bot", "One moment.", 3.0, 4.0))
+    history.add(ToolsResult(calls[0], "Booked.", 5.0))
+    assert [message.wire() for message in history.chat_messages()] == [
+        {"role": "user", "content": "Book Monday."},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {"id": "1", "type": "function", "function": {"name": "book", "arguments": '{"day": "Mon"}'}},
+                {"id": "2", "type": "function", "function": {"name": "look", "arguments": "{}"}},
+            ],
+        },
+        {"role": "tool", "content": "Booked.", "tool_call_id": "1"},
+        {
+            "role": "tool",
+            "content": "Tool Result Still Pending But Proceed Further If Possible.",
+            "tool_call_id": "2",
+        },
+        {"role": "assistant", "content": "One moment."},
+    ]
+    roles = [message["role"] for message in history.messages()]
+    assert roles == ["user", "tool_calls", "bot", "tool_call_result"]
+    assert history.messages()[1]["toolCalls"][0]["function"]["arguments"] == '{"day": "Mon"}'
+    assert history.messages()[3]["toolCallId"] == "1"
+
+
+def test_consecutive_pieces_of_one_side_are_one_message() -> None:
+    history = History()
+    history.add(Entry("bot", "Hello.", 0.0, 1.0))
+    history.add(Entry("bot", "Are you there?", 5.0, 6.0))
+    assert [(m["message"], m["duration"]) for m in history.messages()] == [("Hello. Are you there?", 6000)]

@@ -4,7 +4,7 @@ import pytest
 
 from ari_assistant.dialogue.rules import RulesConfig, RulesModel
 from ari_assistant.dialogue.template import render
-from ari_assistant.providers.model import ChatMessage, EndCall, ModelRequest, TextDelta
+from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall
 
 CONFIG = RulesConfig.model_validate(
     {
@@ -43,7 +43,7 @@ class Conversation:
         async for event in self.model.reply(ModelRequest(self.messages)):
             if isinstance(event, TextDelta):
                 answer += event.text
-            self.ended |= isinstance(event, EndCall)
+            self.ended |= isinstance(event, ToolCall) and event.name == "endCall"
         self.messages.append(ChatMessage("assistant", answer))
         return answer
 

@@ -47,3 +47,12 @@ def test_built_in_variables_have_vapis_texts() -> None:
     assert (values["year"], values["month"], values["day"]) == ("2026", "May", "4")
     assert render("{{customer.number}}", values).text == "1"
     assert "call" not in values
+
+
+def test_dates_are_told_in_the_zone_that_is_asked_for() -> None:
+    text = '{{ "2026-05-04T15:10:00Z" | date: "%A, %B %d, %Y, %I:%M %p", "America/Los_Angeles" }}'
+    assert render(text, {}).text == "Monday, May 04, 2026, 08:10 AM"
+    assert render('{{ 0 | date: "%Y" }}', {}).text == "1970"
+    assert render('{{ "soon" | date: "%Y" }}', {}).text == "soon"
+    assert render('{{ "now" | date: "%Y" }}', {}).text.isdecimal()
+    assert render('{{ "2026-05-04" | date: "%Y", "Nowhere/City" }}', {}).text == "2026-05-04"

@@ -1,0 +1,538 @@
+"""What inbound and outbound calls share: the conversation, sending the caller on, the ending, the record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from ari_assistant.ari.errors import AriError, AriRequestError
+from ari_assistant.ari.events import AriEvent
+from ari_assistant.ari.resources import Channel
+from ari_assistant.calls.analysis import analyse, structured_outputs
+from ari_assistant.calls.cast import Cast, cast_for
+from ari_assistant.calls.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
+from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
+from ari_assistant.calls.messages import CallMessages
+from ari_assistant.calls.models import rules_config
+from ari_assistant.calls.record import CallRecord
+from ari_assistant.calls.services import Services
+from ari_assistant.calls.session import Session
+from ari_assistant.calls.state import CallEvent, CallState
+from ari_assistant.calls.transfer import dial_and_bridge, refer_target
+from ari_assistant.dialogue.template import builtin_variables, render
+from ari_assistant.media.g711 import ULAW, Law
+from ari_assistant.media.recording import Recording
+from ari_assistant.telemetry import CallLog, get_logger
+from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.destination import Destination
+from ari_assistant.vapi.error import validation_messages
+from ari_assistant.vapi.server import Server
+from ari_assistant.vapi.structured_output import StructuredOutput
+from ari_assistant.vapi.without_secrets import without_secrets
+from ari_assistant.webhooks.outbox import Outbox
+
+__all__ = ["CAUSE_FAILURE", "PhoneCall"]
+
+log = get_logger("calls")
+
+CAUSE_FAILURE = 34
+"""Q.850: no circuit available; 503."""
+_LEFT = frozenset({"StasisEnd", "ChannelDestroyed"})
+
+
+class PhoneCall:
+    """Serves one caller or called. `run` returns when everything of the call is given back and its record is stored.
+
+    A subclass says in `_route` how the call comes to its assistant.
+    """
+
+    def __init__(self, services: Services, channel: Channel) -> None:
+        self._services = services
+        self._channel = channel
+        self._serving: asyncio.Task[None] | None = None
+        self._ending: Ending | None = None
+        self._caller_up = True
+        self._legs: Legs | None = None
+        self._record: CallRecord | None = None
+        self._outbox: Outbox | None = None
+        self._messages: CallMessages | None = None
+        self._call_log: CallLog | None = None
+        self._assistant = Assistant()
+        self._cast: Cast | None = None
+        self._session: Session | None = None
+        self._variables: JsonObject = {}
+        self._debugging: JsonObject | None = None
+        self._warned: set[str] = set()
+        self._storing = asyncio.Lock()
+        self._log = log.bind(channel=channel.id)
+
+    @property
+    def channel_id(self) -> str:
+        """The caller's channel."""
+        return self._channel.id
+
+    @property
+    def media_id(self) -> str | None:
+        """The ExternalMedia channel, once its id is chosen."""
+        return self._legs.media_id if self._legs is not None else None
+
+    @property
+    def owned_channels(self) -> set[str]:
+        """The ids of all channels that belong to this call."""
+        call_id = self._record.id if self._record is not None else None
+        found = {self._channel.id} | ({f"{DIALLED_PREFIX}{call_id}"} if call_id is not None else set())
+        return found | ({self.media_id} if self.media_id is not None else set())
+
+    @property
+    def has_channel(self) -> bool:
+        """Asterisk should know the call's channel."""
+        return True
+
+    def end(self, ending: Ending) -> None:
+        """End the call; the first reason given is the one that counts."""
+        if self._ending is None:
+            self._ending = ending
+            if self._serving is not None:
+                self._serving.cancel()
+
+    async def run(self) -> None:
+        """Serve the caller from the first event to the last."""
+        stop = self._services.ari.on_channel(self._channel.id, self._channel_event)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._serving = group.create_task(self._serve(), name="serve")
+                if self._ending is not None:  # ended before the task was there
+                    self._serving.cancel()
+        finally:
+            stop()
+            await asyncio.shield(self._close())
+
+    async def _route(self) -> None:
+        """Bring the call to its assistant, and hold the conversation."""
+        raise NotImplementedError
+
+    def _begin(self, record: CallRecord, number_server: Server | None) -> None:
+        """The record is there: from now on the call is stored, logged and told of."""
+        services = self._services
+        self._record = record
+        self._log = log.bind(call_id=record.id)
+        self._call_log = CallLog(record.id)
+        self._outbox = Outbox(services.webhooks, call_id=record.id)
+        self._messages = CallMessages(
+            services.webhooks,
+            record,
+            self._outbox,
+            number_server=number_server,
+            org_server=services.options.org_server,
+        )
+        self._messages.artifact = self._live_artifact
+        services.spawn(self._outbox.run(), f"outbox-{record.id}")
+        self._save(record)
+
+    # -- the life of the call -------------------------------------------------------------------------------
+
+    def _channel_event(self, event: AriEvent) -> None:
+        if event.type in _LEFT:
+            self._caller_up = False
+            answered = self._record is not None and self._record.started is not None
+            self.end(CALLER_HUNG_UP if answered else CALLER_CANCELLED)
+
+    async def _serve(self) -> None:
+        """The edge of the call: a fault of ours ends it with a reason, never silently."""
+        try:
+            await self._route()
+        except AriError as fault:
+            self._ari_failed(fault)
+        except Exception as fault:
+            self._log.exception("call_failed")
+            self.end(Ending("call.in-progress.error-vapifault-worker-died", repr(fault)))
+
+    def _ari_failed(self, fault: AriError) -> None:
+        self._log.error("call_failed", reason=str(fault))
+        self.end(Ending("call.ringing.error-sip-inbound-call-failed-to-connect", str(fault)))
+
+    def _take_assistant(self, document: JsonObject, assistant_id: str | None, overrides: JsonObject) -> str | None:
+        """This assistant answers; `document` has the overrides in it. Returns what is wrong with it, or None."""
+        assert self._record is not None
+        assert self._messages is not None
+        record = self._record
+        try:
+            self._assistant = Assistant.model_validate(document)
+            rules_config(self._assistant)
+        except ValidationError as fault:
+            self._assistant = Assistant()
+            return "; ".join(validation_messages(fault))
+        self._messages.assistant = self._assistant
+        record.assistant_id = assistant_id
+        record.assistant = document
+        given = {**(document.get("variableValues") or {}), **(overrides.get("variableValues") or {})}
+        record.overrides = {**overrides, "variableValues": {**record.overrides["variableValues"], **given}}
+        return None
+
+    async def _converse(self, law: Law = ULAW, announcement: tuple[str, Ending] | None = None) -> None:
+        """Open the legs, answer, and talk until somebody ends it."""
+        assert self._record is not None
+        assert self._messages is not None
+        record, services = self._record, self._services
+        self._variables = self._all_variables()
+        self._cast = cast = await cast_for(
+            services, self._assistant, fill=self._fill, messages=self._messages, call_id=record.id
+        )
+        self._session = session = Session(
+            services,
+            cast=cast,
+            messages=self._messages,
+            variables=self._variables,
+            fill=self._fill,
+            law=law,
+            recording=self._recording(),
+            call_id=record.id,
+            end=self.end,
+            transfer=self._transfer,
+            press=self._channel.sendDTMF,
+            log=self._log,
+        )
+        self._legs = legs = Legs(
+            services.ari,
+            call_id=record.id,
+            caller=self._channel,
+            law=law,
+            media_host=services.options.media_host,
+            receive=session.receive,
+        )
+        preparing = asyncio.create_task(session.prepare(), name="prepare")
+        stop = services.ari.on_channel(legs.media_id, self._media_event)
+        try:
+            async with legs:
+                await preparing
+                await legs.connect()
+                record.happened(CallEvent.ANSWERED)
+                self._save(record)
+                self._messages.send("status-update", status=record.state.value)
+                if announcement is not None:
+                    asyncio.get_running_loop().call_soon(session.announce, *announcement)
+                await session.run(legs.port, started_ms=int(time.time() * 1000))
+        finally:
+            stop()
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+
+    def _media_event(self, event: AriEvent) -> None:
+        if event.type in _LEFT and self._ending is None:
+            self.end(MEDIA_LOST)
+
+    async def _announce(self, text: str, ending: Ending, law: Law = ULAW) -> None:
+        assert self._messages is not None
+        kept = self._messages.assistant
+        self._assistant = Assistant(
+            first_message_mode="assistant-waits-for-user", server_messages=kept.server_messages
+        )
+        await self._converse(law, (text, ending))
+
+    # -- sending the caller on ------------------------------------------------------------------------------
+
+    async def _transfer(self, destination: Destination) -> None:
+        """Send an answered caller on (§8.5). Called when the announcement has been heard; a transfer that cannot
+        begin is told to the caller, and the conversation goes on or ends as its `fallbackPlan` says."""
+        assert self._record is not None
+        assert self._messages is not None
+        assert self._session is not None
+        record, plan = self._record, destination.transfer_plan
+        wire = destination.wire()
+        transfer: JsonObject = {
+            "destination": wire,
+            "mode": plan.mode if plan is not None else "blind-transfer",
+            "status": "failed",
+        }
+        record.transfers.append(transfer)
+        record.destination = wire
+        formatted = self._session.history
+        self._messages.send(
+            "status-update",
+            status="forwarding",
+            destination=wire,
+            messages=formatted.messages(),
+            messagesOpenAIFormatted=self._session.openai_messages(),
+            transcript=formatted.transcript(),
+        )
+        self._messages.send("transfer-update", destination=wire)
+        verb = (plan.sip_verb if plan is not None else None) or "refer"
+        self._log.info("transfer", verb=verb, destination=destination.sip_uri or destination.number)
+        try:
+            if verb == "bye":
+                transfer["status"] = "completed"
+                record.happened(CallEvent.FORWARDED)
+                self.end(FORWARDED)
+            elif verb == "dial":
+                await self._dial(destination, transfer)
+            else:
+                target = refer_target(destination)
+                record.happened(CallEvent.FORWARDED)
+                # The REFER may make the channel leave at once: the reason must stand before that is heard of.
+                self._ending = FORWARDED
+                await self._channel.redirect(f"PJSIP/{target}")
+                transfer["status"] = "completed"
+                if self._serving is not None:
+                    self._serving.cancel()
+        except (AriError, ValueError) as fault:
+            self._ending = None
+            record.state = CallState.IN_PROGRESS
+            await self._transfer_failed(destination, str(fault))
+
+    async def _dial(self, destination: Destination, transfer: JsonObject) -> None:
+        """Dial a second leg and join both; our own part of the call is over when either side hangs up."""
+        assert self._record is not None
+        assert self._legs is not None
+        status = await dial_and_bridge(
+            self._services.ari,
+            self._legs,
+            destination,
+            call_id=self._record.id,
+            caller_id=self._fill(destination.caller_id or self._record.customer.get("number") or "", {}),
+            answered=lambda: self._forwarded(transfer),
+        )
+        transfer["status"] = status
+        if status == "completed":
+            self.end(FORWARDED)
+            return
+        await self._transfer_failed(destination, status)
+
+    def _forwarded(self, transfer: JsonObject) -> None:
+        transfer["status"] = "connected"
+        if self._record is not None:
+            self._record.happened(CallEvent.FORWARDED)
+
+    async def _transfer_failed(self, destination: Destination, reason: str) -> None:
+        assert self._session is not None
+        self._log.warning("transfer_failed", reason=reason)
+        plan = destination.transfer_plan.fallback_plan if destination.transfer_plan is not None else None
+        ending = {
+            "busy": Ending("call.forwarding.operator-busy", reason),
+            "no-answer": Ending("call.forwarding.no-answer", reason),
+        }.get(reason, Ending("call.in-progress.error-transfer-failed", reason))
+        text = "I'm sorry, the transfer did not work."
+        if plan is not None:
+            text = plan.message if isinstance(plan.message, str) else (plan.message.content or text)
+        await self._session.say(self._fill(text, {}))
+        if plan is None or plan.end_call_enabled is not False:
+            self.end(ending)
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        """After the last word: hang up, store the record, analyse, send the report."""
+        record = self._record
+        answered = record is not None and record.started is not None
+        redirected = record is not None and record.state is CallState.FORWARDING and not answered
+        if self._caller_up and not redirected:
+            failed = self._ending is not None and self._ending.is_fault and not answered
+            try:
+                await self._channel.hangup(reason_code=CAUSE_FAILURE if failed else None)
+            except AriError as fault:
+                self._log.warning("hangup_failed", reason=str(fault))
+        if record is None or self._outbox is None:
+            return
+        record.ending = self._ending or CALLER_HUNG_UP
+        record.happened(CallEvent.ENDED)
+        if self._session is not None:
+            record.take_results(self._session.conversation(), self._variables)
+        self._log.info("call_ended", reason=record.ending.reason, message=record.ending.message)
+        try:
+            await self._store(record.wire())
+        finally:
+            assert self._messages is not None
+            self._messages.send(
+                "status-update",
+                status="ended",
+                endedReason=record.ending.reason,
+                inboundPhoneCallDebuggingArtifacts=self._debugging,
+            )
+            # Analysis asks a model for seconds: the caller's line need not wait, the report must.
+            self._services.spawn(self._report(record), f"report-{record.id}")
+
+    async def _report(self, record: CallRecord) -> None:
+        assert self._outbox is not None
+        assert record.ending is not None
+        try:
+            await self._analyse(record)
+            await self._keep_log(record)
+            if self._session is not None:
+                record.take_results(self._session.conversation(), self._variables)
+            record.touch()
+            await self._store(record.wire())
+        except Exception:
+            self._log.exception("report_incomplete")
+        finally:
+            self._send_report(record)
+            self._outbox.close()
+
+    async def _analyse(self, record: CallRecord) -> None:
+        session, cast = self._session, self._cast
+        if session is None or cast is None or record.assistant is None:
+            return
+        assert record.ending is not None
+        transcript = session.history.transcript()
+        plan = self._assistant.analysis_plan
+        if cast.analyst is not None:
+            record.analysis = await analyse(
+                plan,
+                cast.analyst,
+                fill=self._fill,
+                messages=len(session.history.entries),
+                transcript=transcript,
+                ended_reason=record.ending.reason,
+                system_prompt="\n".join(message.content for message in session.system()),
+                used=session.used,
+            )
+        outputs = await self._structured_outputs()
+        if outputs:
+            record.structured_outputs = await structured_outputs(
+                outputs,
+                cast.analyst,
+                fill=self._fill,
+                transcript=transcript,
+                ended_reason=record.ending.reason,
+                used=session.used,
+            )
+
+    async def _structured_outputs(self) -> dict[str, StructuredOutput]:
+        plan = self._assistant.artifact_plan
+        found: dict[str, StructuredOutput] = {}
+        documents: list[tuple[str, JsonObject]] = []
+        for output_id in (plan.structured_output_ids or ()) if plan else ():
+            resource = await self._services.catalogue.structured_outputs.get(output_id)
+            if resource is not None:
+                documents.append((resource.id, resource.document))
+        documents += [(str(d.get("name")), d) for d in ((plan.structured_outputs or ()) if plan else ())]
+        for key, document in documents:
+            try:
+                found[key] = StructuredOutput.model_validate(document)
+            except ValidationError as fault:
+                self._log.warning("structured_output_unreadable", id=key, reason=str(fault)[:300])
+        return found
+
+    async def _keep_log(self, record: CallRecord) -> None:
+        if self._call_log is None:
+            return
+        text = self._call_log.close()
+        plan = self._assistant.artifact_plan
+        if plan is not None and plan.logging_enabled is False:
+            return
+        path = self._services.options.logs_dir / f"{record.id}.jsonl"
+
+        def write() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+        try:
+            await asyncio.to_thread(write)
+            record.log_kept = True
+        except OSError as fault:
+            self._log.error("call_log_not_kept", reason=str(fault))
+
+    def _save(self, record: CallRecord) -> None:
+        """Store the record as it is now, without waiting."""
+        self._services.spawn(self._store(record.wire()), f"store-{record.id}")
+
+    async def _store(self, document: JsonObject) -> None:
+        """Save the record as it is now, after those saved before it (the lock is fair)."""
+        async with self._storing:
+            await self._services.calls.save(document)
+
+    def _send_report(self, record: CallRecord) -> None:
+        assert record.ending is not None
+        assert self._messages is not None
+        artifact, wire = record.artifact, record.wire()
+        self._messages.send(
+            "end-of-call-report",
+            endedReason=record.ending.reason,
+            startedAt=wire["startedAt"],
+            endedAt=wire["endedAt"],
+            durationSeconds=round(record.seconds, 3),
+            durationMs=round(record.seconds * 1000),
+            durationMinutes=round(record.seconds / 60, 4),
+            transcript=artifact.get("transcript", ""),
+            summary=wire["summary"],
+            messages=artifact.get("messages", []),
+            recordingUrl=artifact.get("recordingUrl"),
+            stereoRecordingUrl=artifact.get("stereoRecordingUrl"),
+            analysis=wire["analysis"] or {},
+            artifact=artifact,
+            cost=0,
+            costBreakdown=wire["costBreakdown"],
+            costs=record.costs,
+            destination=record.destination,
+        )
+
+    # -- variables ------------------------------------------------------------------------------------------
+
+    def _live_artifact(self) -> JsonObject | None:
+        if self._record is None or self._session is None:
+            return None
+        return self._record.live_artifact(self._session.conversation(), self._variables)
+
+    def _all_variables(self) -> JsonObject:
+        assert self._record is not None
+        record = self._record
+        wire = record.wire()
+        builtin = builtin_variables(
+            datetime.now(UTC),
+            customer=record.customer,
+            phoneNumber=without_secrets(record.phone_number),
+            call={key: wire[key] for key in ("id", "type", "status", "createdAt", "assistantId")}
+            | {key: wire[key] for key in ("phoneCallProvider", "transport")},
+            transport=record.transport,
+            assistant={"id": record.assistant_id, "name": (record.assistant or {}).get("name")},
+        )
+        given: JsonObject = record.overrides["variableValues"]
+        return builtin | given
+
+    def _fill(self, template: str, extra: Mapping[str, Any]) -> str:
+        said: JsonObject = {}
+        if self._session is not None and "messages" in template:
+            said["messages"] = self._session.history.openai_messages()
+        if self._session is not None and "transcript" in template:
+            said["transcript"] = self._session.history.transcript()
+        rendered = render(template, {**self._variables, **said, **extra})
+        if (rendered.missing or rendered.fault) and template not in self._warned:
+            self._warned.add(template)
+            event = "template_broken" if rendered.fault is not None else "variable_missing"
+            self._log.warning(event, names=list(rendered.missing), fault=rendered.fault, template=template[:80])
+        return rendered.text
+
+    def _recording(self) -> Recording | None:
+        assert self._record is not None
+        plan = self._assistant.artifact_plan
+        wanted = plan.recording_enabled if plan is not None else None
+        if (self._assistant.recording_enabled if wanted is None else wanted) is False:
+            return None
+        path = self._services.options.recordings_dir / f"{self._record.id}.wav"
+        self._record.recording_path = path
+        return Recording(path)
+
+    async def _redirect(self, destination: Destination, ending: Ending) -> str | None:
+        """Before the answer: a 302 that names the destination. Returns what went wrong, or None."""
+        assert self._record is not None
+        assert self._messages is not None
+        if destination.type != "sip" or destination.sip_uri is None:
+            return f"a destination of type {destination.type} needs a trunk, which this version does not have"
+        if self._ending is not None:
+            return None
+        # The redirect makes the channel leave at once: the reason must stand before that is heard of.
+        self._ending = ending
+        try:
+            await self._channel.redirect(f"PJSIP/{destination.sip_uri}")
+        except AriRequestError as fault:
+            self._ending = None
+            return str(fault)
+        self._record.destination = destination.wire()
+        self._record.happened(CallEvent.FORWARDED)
+        self._messages.send("status-update", status="forwarding", destination=destination.wire())
+        self._log.info("call_redirected", destination=destination.sip_uri)
+        return None

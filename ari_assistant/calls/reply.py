@@ -1,0 +1,269 @@
+"""One turn's answer: the model's text clause by clause, and the tools that it calls on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from ari_assistant.calls.costs import Consumption
+from ari_assistant.calls.ending import AFTER_MESSAGE, ASSISTANT_ENDED, Ending
+from ari_assistant.calls.messages import CallMessages
+from ari_assistant.calls.tool_runner import Outcome, ToolRunner, arguments_of
+from ari_assistant.dialogue.clauses import Clauses
+from ari_assistant.dialogue.history import History, ToolsCalled, ToolsResult
+from ari_assistant.dialogue.prompt import chat_messages
+from ari_assistant.dialogue.tools import delayed_messages, message_text
+from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
+from ari_assistant.telemetry import get_logger
+from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.destination import CustomMessage, Destination
+from ari_assistant.vapi.tool import ApiRequestTool, FunctionTool
+from ari_assistant.webhooks.sender import WebhookFailed
+
+__all__ = ["Reply", "ReplyWriter", "pieces"]
+
+log = get_logger("calls.reply")
+
+_MAX_ROUNDS = 8
+_FILLER = "Just a sec."
+_TRANSFERRING = "Transferring the call now."
+_DEFAULT_MAX_TOKENS = 250
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a turn's answer has come to so far."""
+
+    turn_id: str
+    text: str = ""
+    ending: Ending | None = None
+    """End the call when this has been heard."""
+    transfer: Destination | None = None
+    """Send the caller on when this has been heard."""
+
+
+def pieces(text: str) -> list[str]:
+    """A whole text, cut into clauses."""
+    clauses = Clauses()
+    return clauses.push(text) + clauses.finish()
+
+
+class ReplyWriter:
+    """Writes the replies of one call."""
+
+    def __init__(
+        self,
+        *,
+        assistant: Assistant,
+        model: Model,
+        tools: Sequence[ToolSpec],
+        runner: ToolRunner,
+        messages: CallMessages,
+        used: Consumption,
+        history: Callable[[], History],
+        system: Callable[[], list[ChatMessage]],
+        extra: Callable[[], JsonObject],
+        now: Callable[[], float],
+        commit_caller: Callable[[], None],
+        all_heard: Callable[[], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]],
+    ) -> None:
+        """`now()` is in seconds since the answer. `commit_caller` puts the caller's words into the history: from
+        then on they cannot be taken back. `all_heard` waits until nothing waits to be played. `extra()` are the
+        further keys of the model's request."""
+        self._assistant = assistant
+        self._model = model
+        self._tools = tools
+        self._runner = runner
+        self._messages = messages
+        self._used = used
+        self._history = history
+        self._system = system
+        self._extra = extra
+        self._now = now
+        self._commit_caller = commit_caller
+        self._all_heard = all_heard
+        self._spawn = spawn
+
+    async def clauses(self, words: str | None, reply: Reply) -> AsyncGenerator[str, None]:
+        """The clauses to be said. `words` are the caller's, None when the assistant opens the conversation.
+        Raises ProviderError."""
+        base = chat_messages(self._system(), self._history(), words)
+        documents = await self._knowledge(base)
+        if isinstance(documents, str):
+            reply.text += documents
+            for clause in pieces(documents):
+                yield clause
+            return
+        further: list[ChatMessage] = list(documents)
+        for _ in range(_MAX_ROUNDS):
+            calls: list[ToolCall] = []
+            said = ""
+            clauses = Clauses()
+            async with aclosing(self._model.reply(self._request([*base, *further]))) as events:
+                async for event in events:
+                    match event:
+                        case TextDelta(text):
+                            said += text
+                            reply.text += text
+                            self._messages.send("model-output", output=text, turnId=reply.turn_id)
+                            for clause in clauses.push(text):
+                                yield clause
+                        case ToolCall():
+                            calls.append(event)
+                            self._messages.send("model-output", output=_call_wire(event), turnId=reply.turn_id)
+                        case Usage():
+                            self._used.model += event
+            for clause in clauses.finish():
+                yield clause
+            if not calls:
+                return
+            outcomes: list[Outcome] = []
+            async with aclosing(self._use(calls, reply, outcomes, spoken=bool(reply.text.strip()))) as sentences:
+                async for clause in sentences:
+                    yield clause
+            further += [
+                ChatMessage("assistant", said, tuple(calls)),
+                *(ChatMessage("tool", outcome.result, tool_call_id=outcome.call.id) for outcome in outcomes),
+            ]
+            again = False
+            for outcome in outcomes:
+                text, role = self._after(outcome, reply)
+                if role == "system":
+                    further.append(ChatMessage("system", text))
+                elif text:
+                    reply.text += f" {text}"
+                    for clause in pieces(text):
+                        yield clause
+                again |= role == "system" or (not text and not outcome.silent)
+            if not again or reply.ending is not None or reply.transfer is not None:
+                return
+        log.warning("too_many_tool_rounds", limit=_MAX_ROUNDS)
+
+    def _request(self, messages: Sequence[ChatMessage]) -> ModelRequest:
+        model = self._assistant.model
+        return ModelRequest(
+            messages=messages,
+            temperature=model.temperature if model else None,
+            max_tokens=(model.max_tokens if model else None) or _DEFAULT_MAX_TOKENS,
+            tools=self._tools,
+            extra=self._extra(),
+        )
+
+    async def _use(
+        self, calls: Sequence[ToolCall], reply: Reply, outcomes: list[Outcome], *, spoken: bool
+    ) -> AsyncGenerator[str, None]:
+        """Run the tools; yields what is said before and meanwhile. They go on when the reply is cut short, and
+        their results still reach the history."""
+        self._commit_caller()
+        history = self._history()
+        history.add(ToolsCalled(tuple(calls), self._now()))
+        blocking = False
+        for call in calls:
+            text, blocks = self._start(call, spoken=spoken)
+            blocking |= blocks
+            for clause in pieces(text):
+                spoken = True
+                yield clause
+        if blocking:
+            await self._all_heard()
+        running = self._spawn(self._run(calls, history), f"tools-{calls[0].id}")
+        began = self._now()
+        for seconds, message in self._delayed(calls):
+            await asyncio.wait({running}, timeout=max(0.0, began + seconds - self._now()))
+            if running.done():
+                break
+            for clause in pieces(message):
+                yield clause
+        outcomes += await asyncio.shield(running)
+
+    async def _run(self, calls: Sequence[ToolCall], history: History) -> list[Outcome]:
+        outcomes = await self._runner.run(calls)
+        for outcome in outcomes:
+            history.add(ToolsResult(outcome.call, outcome.result, self._now()))
+        return outcomes
+
+    def _start(self, call: ToolCall, *, spoken: bool) -> tuple[str, bool]:
+        """What is said before a tool runs, and whether the tool waits until it has been heard."""
+        offered = self._runner.tool(call)
+        if offered is None:
+            return "", False
+        message = self._runner.message(call, "request-start")
+        if message is not None:
+            return self._fill(message_text(message), call), bool(message.blocking)
+        tool = offered.tool
+        waits = isinstance(tool, ApiRequestTool) or (isinstance(tool, FunctionTool) and not tool.is_async)
+        return (_FILLER if waits and not spoken else ""), False
+
+    def _delayed(self, calls: Sequence[ToolCall]) -> list[tuple[float, str]]:
+        found: list[tuple[float, str]] = []
+        for call in calls:
+            offered = self._runner.tool(call)
+            if offered is not None:
+                stages = delayed_messages(offered.tool.messages, arguments_of(call), random.choice)
+                found += [(seconds, self._fill(message_text(message), call)) for seconds, message in stages]
+        return sorted(found)
+
+    def _after(self, outcome: Outcome, reply: Reply) -> tuple[str, str]:
+        """What is said about an outcome, and as whom: `assistant` or `system`."""
+        message = outcome.message
+        if outcome.ends_call:
+            reply.ending = ASSISTANT_ENDED
+        if outcome.transfer is not None:
+            reply.transfer = outcome.transfer
+            if message is None:
+                return _destination_message(outcome.transfer), "assistant"
+        if message is None:
+            return "", "assistant"
+        if message.end_call_after_spoken_enabled:
+            reply.ending = AFTER_MESSAGE
+        return self._fill(message_text(message), outcome.call), message.role or "assistant"
+
+    def _fill(self, text: str, call: ToolCall) -> str:
+        return self._runner.fill(text, arguments_of(call))
+
+    async def _knowledge(self, messages: Sequence[ChatMessage]) -> list[ChatMessage] | str:
+        """What a custom knowledge base has to say (§7.7): documents as a system message, or a sentence to speak
+        instead of the model's."""
+        base = self._assistant.model.knowledge_base if self._assistant.model is not None else None
+        if base is None or base.server is None or not base.server.url:
+            return []
+        try:
+            answer = await self._messages.ask(
+                base.server,
+                "knowledge-base-request",
+                messages=self._history().messages(),
+                messagesOpenAIFormatted=[message.wire() for message in messages],
+            )
+        except WebhookFailed as fault:
+            log.warning("knowledge_base_failed", reason=str(fault))
+            return []
+        message = answer.get("message")
+        if isinstance(message, dict) and isinstance(message.get("content"), str):
+            return str(message["content"])
+        documents = answer.get("documents")
+        texts = (
+            [str(d.get("content")) for d in documents if isinstance(d, dict)]
+            if isinstance(documents, list)
+            else []
+        )
+        return [ChatMessage("system", "Documents:\n\n" + "\n\n".join(texts))] if texts else []
+
+
+def _destination_message(destination: Destination) -> str:
+    message = destination.message
+    if message is None:
+        return _TRANSFERRING
+    if isinstance(message, CustomMessage):
+        texts = [str(c.get("text") or "") for c in message.contents or ()]
+        return message.content if message.content is not None else next(iter(texts), "")
+    return message
+
+
+def _call_wire(call: ToolCall) -> list[JsonObject]:
+    return [{"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}]

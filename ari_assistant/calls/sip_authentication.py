@@ -1,0 +1,146 @@
+"""Digest authentication of callers, for numbers that ask for it (contract §8.3).
+
+Asterisk challenges, not we: each such number gets an endpoint of its own, chosen by the Request-URI before the
+anonymous one, with the number's credentials. They live in a sorcery kept in memory, written through ARI at every
+connect and after every change. A call to such a number through any other endpoint is refused with 403.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+
+from ari_assistant.ari.client import AriClient
+from ari_assistant.ari.errors import AriError, AriRequestError
+from ari_assistant.store.catalogue import Catalogue
+from ari_assistant.store.repositories import Listing, Resource
+from ari_assistant.telemetry import get_logger
+from ari_assistant.vapi.phone_number import AnyPhoneNumber, PhoneNumber, phone_number_schema
+
+__all__ = ["SipAuthenticator", "endpoint_fields", "endpoint_id", "is_authenticated"]
+
+log = get_logger("calls.authentication")
+
+_CLASS = "res_pjsip"
+_IDENTIFIER = "res_pjsip_endpoint_identifier_ip"
+_PREFIX = "aa-number-"
+
+
+def endpoint_id(number: PhoneNumber) -> str:
+    """The endpoint of a number: it changes with the credentials, so that an old one is never enough."""
+    assert number.authentication is not None
+    text = "\0".join((str(number.uri), number.authentication.username, number.authentication.password))
+    return f"{_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+
+def is_authenticated(number: AnyPhoneNumber, channel_name: str) -> bool:
+    """Did the caller come through the number's own endpoint, or does it ask for no credentials?"""
+    if not isinstance(number, PhoneNumber) or number.authentication is None:
+        return True
+    return channel_name.startswith(f"PJSIP/{endpoint_id(number)}-")
+
+
+def uri_pattern(user: str) -> str:
+    """A POSIX regular expression for Request-URIs with this user, in any letter case."""
+    letters = "".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() and c.isascii() else re.escape(c) for c in user)
+    return f"/^<?[Ss][Ii][Pp][Ss]?:{letters}[@:;]/"
+
+
+def endpoint_fields(number: PhoneNumber, media_address: str | None) -> dict[str, dict[str, dict[str, str]]]:
+    """Config class → object type → the fields of what makes Asterisk challenge this number's callers."""
+    assert number.authentication is not None
+    wanted = number.authentication
+    name = endpoint_id(number)
+    endpoint = {
+        "context": "from-sip",
+        "disallow": "all",
+        "allow": "ulaw,alaw,g722",
+        "direct_media": "no",
+        "rtp_symmetric": "yes",
+        "force_rport": "yes",
+        "rewrite_contact": "yes",
+        "dtmf_mode": "rfc4733",
+        "allow_transfer": "no",
+        "allow_subscribe": "no",
+        "rtp_timeout": "60",
+        "timers": "no",
+        "auth": name,
+    }
+    if media_address:
+        endpoint["media_address"] = media_address
+    auth = {"auth_type": "userpass", "username": wanted.username, "password": wanted.password}
+    if wanted.realm:
+        auth["realm"] = wanted.realm
+    return {
+        _CLASS: {"auth": auth, "endpoint": endpoint},
+        _IDENTIFIER: {"identify": {"endpoint": name, "match_request_uri": uri_pattern(number.uri.user)}},
+    }
+
+
+class SipAuthenticator:
+    """Keeps Asterisk's endpoints what the phone numbers say."""
+
+    def __init__(self, ari: AriClient, catalogue: Catalogue, *, media_address: str | None = None) -> None:
+        self._ari = ari
+        self._catalogue = catalogue
+        self._media_address = media_address
+        self._known: dict[str, PhoneNumber] = {}
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """The numbers are not what they were."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Follow the changes until cancelled; what fails is tried again at the next change or connect."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self.synchronise()
+            except AriError as fault:
+                log.error("sip_authentication_not_set_up", reason=str(fault))
+
+    async def synchronise(self, *, afresh: bool = False) -> None:
+        """Write what is missing, remove what is too much. `afresh`: this Asterisk may know nothing.
+
+        Raises AriError when Asterisk cannot be asked. A configuration that cannot be written is told: those
+        numbers then refuse every call.
+        """
+        if afresh:
+            self._known.clear()
+        wanted = {endpoint_id(number): number for number in await self._numbers()}
+        for name in list(self._known.keys() - wanted.keys()):
+            await self._remove(name)
+            del self._known[name]
+        for name in wanted.keys() - self._known.keys():
+            try:
+                for config_class, objects in endpoint_fields(wanted[name], self._media_address).items():
+                    for object_type, fields in objects.items():
+                        await self._ari.configuration.put(config_class, object_type, name, fields)
+            except AriRequestError as fault:
+                log.error(
+                    "sip_authentication_impossible",
+                    uri=str(wanted[name].uri),
+                    reason=str(fault),
+                    hint="this Asterisk needs sorcery.conf from asterisk-conf/; the number refuses calls till then",
+                )
+                continue
+            self._known[name] = wanted[name]
+
+    async def _numbers(self) -> list[PhoneNumber]:
+        resources: list[Resource] = await self._catalogue.phone_numbers.list(Listing(limit=100_000))
+        found = []
+        for resource in resources:
+            if resource.document.get("authentication"):
+                number = phone_number_schema.validate_python(resource.document)
+                if isinstance(number, PhoneNumber):
+                    found.append(number)
+        return found
+
+    async def _remove(self, name: str) -> None:
+        configuration = self._ari.configuration
+        await configuration.delete(_IDENTIFIER, "identify", name)
+        await configuration.delete(_CLASS, "endpoint", name)
+        await configuration.delete(_CLASS, "auth", name)

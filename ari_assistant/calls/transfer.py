@@ -1,0 +1,90 @@
+"""Sending an answered caller on (contract §8.5): where a REFER points, and a second leg that we dial ourselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+from ari_assistant.ari.client import AriClient
+from ari_assistant.ari.errors import AriError
+from ari_assistant.ari.events import AriEvent
+from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
+from ari_assistant.vapi.destination import Destination
+
+__all__ = ["dial_and_bridge", "refer_target"]
+
+_BUSY = frozenset({17})
+"""Q.850 causes: user busy."""
+_NO_ANSWER = frozenset({18, 19, 20, 127})
+
+
+def refer_target(destination: Destination) -> str:
+    """The Refer-To URI; with `sipHeadersInReferToEnabled` it carries the headers for the far end's INVITE.
+
+    Raises ValueError for a number: that needs a trunk.
+    """
+    if destination.type != "sip" or destination.sip_uri is None:
+        raise ValueError("a destination of type number needs a trunk, which this version does not have")
+    uri = destination.sip_uri
+    plan = destination.transfer_plan
+    if plan is not None and plan.sip_headers_in_refer_to_enabled and destination.sip_headers:
+        pairs = (f"{quote(str(k), safe='')}={quote(str(v), safe='')}" for k, v in destination.sip_headers.items())
+        uri += ("&" if "?" in uri else "?") + "&".join(pairs)
+    return uri
+
+
+async def dial_and_bridge(
+    ari: AriClient,
+    legs: Legs,
+    destination: Destination,
+    *,
+    call_id: str,
+    caller_id: str,
+    answered: Callable[[], None],
+) -> str:
+    """Dial the destination and join it with the caller; returns when it has left.
+
+    `completed` (they talked), `busy`, `no-answer` or `failed`, as `artifact.transfers[].status` has it. Raises
+    AriError when Asterisk does not even dial, ValueError for a number.
+    """
+    target = refer_target(destination)
+    seconds = int((destination.transfer_plan.dial_timeout if destination.transfer_plan else None) or 60)
+    channel_id = f"{DIALLED_PREFIX}{call_id}"
+    left: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def heard(event: AriEvent) -> None:
+        if event.type == "ChannelDestroyed" and not left.done():
+            left.set_result(int(event.data.get("cause") or 0))
+
+    stop = ari.on_channel(channel_id, heard)
+    started = ari.expect_start(channel_id)
+    variables = {
+        f"PJSIP_HEADER(add,{name})": str(value) for name, value in (destination.sip_headers or {}).items()
+    }
+    channel = ari.channels.get(channel_id)
+    try:
+        await ari.channels.originate(
+            endpoint=f"PJSIP/outbound/{target}",
+            app=ari.app,
+            channelId=channel_id,
+            callerId=caller_id,
+            timeout_seconds=seconds,
+            variables=variables,
+        )
+        both: set[asyncio.Future[Any]] = {started, left}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED, timeout=seconds + 5)
+        if not started.done():
+            cause = left.result() if left.done() else 19
+            return "busy" if cause in _BUSY else "no-answer" if cause in _NO_ANSWER else "failed"
+        answered()
+        await legs.replace_media(channel_id)
+        await left
+        return "completed"
+    finally:
+        stop()
+        started.cancel()
+        with suppress(AriError):  # swept at the next connect
+            await asyncio.shield(channel.hangup())
