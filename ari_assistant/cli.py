@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.console import Console
@@ -20,7 +22,12 @@ from ari_assistant.config.instance import instance_options
 from ari_assistant.config.settings import Settings, SettingsFault, load_settings
 from ari_assistant.telemetry import configure_logging, get_logger
 
+if TYPE_CHECKING:
+    from ari_assistant.store.api_keys import ApiKeys
+
 __all__ = ["main"]
+
+Result = TypeVar("Result")
 
 log = get_logger("cli")
 
@@ -117,6 +124,7 @@ def run() -> None:
 @click.option("--from", "caller", help="The From header: '\"John\" <sip:john@example.org>'.")
 @click.option("--codec", help="Offer only this codec: PCMU, PCMA or G722.")
 @click.option("--tcp", is_flag=True, help="SIP over TCP.")
+@click.option("--auth", help="user:password, for a number that asks for them.")
 def call(
     uri: str,
     headers: tuple[str, ...],
@@ -127,6 +135,7 @@ def call(
     caller: str | None,
     codec: str | None,
     tcp: bool,
+    auth: str | None,
 ) -> None:
     """Call URI from the terminal, print both sides live, keep the recording.
 
@@ -162,6 +171,7 @@ def call(
         caller=caller,
         codec=codec,
         tcp=tcp,
+        auth=auth,
         interactive=not play and not say and sys.stdin.isatty(),
     )
     try:
@@ -217,3 +227,52 @@ def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
     binary = AsteriskBinary(("asterisk",), "", modules, data)
     options = instance_options(settings, ari_port=settings.ari_port or 8088, ari_password=password)
     click.echo(str(render_instance(directory, binary, options)))
+
+
+@main.group()
+def key() -> None:
+    """The API's keys: private ones for programs, public ones for browsers. The server keeps only their hashes."""
+
+
+def _with_keys(work: Callable[[ApiKeys], Awaitable[Result]]) -> Result:
+    from ari_assistant.store.api_keys import ApiKeys
+    from ari_assistant.store.database import migrate, open_database
+
+    settings = _settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+
+    async def run() -> Result:
+        await migrate(settings.database)
+        engine = open_database(settings.database)
+        try:
+            return await work(ApiKeys(engine))
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(run())
+
+
+@key.command("create")
+@click.option("--public", is_flag=True, help="A public key instead of a private one.")
+@click.option("--name", default="", help="What it is for.")
+def create_key(public: bool, name: str) -> None:
+    """Make a key and print it: it cannot be shown again. A running server takes it at once."""
+    made, text = _with_keys(lambda keys: keys.create("public" if public else "private", name[:80]))
+    click.echo(f"{made.id}  {made.kind}", err=True)
+    click.echo(text)
+
+
+@key.command("list")
+def list_keys() -> None:
+    """All keys, without the keys themselves."""
+    for one in _with_keys(lambda keys: keys.list()):
+        state = f"revoked {one.revoked_at}" if one.revoked_at else "good"
+        click.echo(f"{one.id}  {one.kind:7}  {one.created_at}  {state}  {one.name}")
+
+
+@key.command("revoke")
+@click.argument("key_id")
+def revoke_key(key_id: str) -> None:
+    """Make the key with the id KEY_ID useless. A running server forgets it within a second."""
+    if not _with_keys(lambda keys: keys.revoke(key_id)):
+        raise click.ClickException(f"no good key has the id {key_id}: `ari-assistant key list` shows them")

@@ -27,7 +27,7 @@ from ari_assistant.asterisk.obtain import obtain
 from ari_assistant.asterisk.process import AsteriskProcess
 from ari_assistant.config.ports import free_tcp_port
 from benchmarks.caller import LOUD, measured_call
-from tests.e2e.conftest import ASSISTANTS
+from tests.support.assistants import ASSISTANTS
 from tests.support.house import House, free_sip_port
 from tests.support.studio import Studio, read_wav
 

@@ -8,10 +8,17 @@ import os
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+
+from tests.support.assistants import ASSISTANTS
+from tests.support.house import House
+from tests.support.studio import Studio
+from tests.support.webhook import Webhook, webhook_server
 
 settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -76,3 +83,44 @@ def log_lines() -> Iterator[list[structlog.types.EventDict]]:
     """What was logged, as structlog's event dictionaries."""
     with structlog.testing.capture_logs() as lines:
         yield lines
+
+
+# -- a whole server, for the end-to-end tests and the contract ------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    """Speech for the callers."""
+    if find_spec("pjsua2") is None:
+        pytest.skip("pjsua2 has no wheel for this Python: use 3.11 or 3.12 to place calls")
+    return Studio(tmp_path_factory.mktemp("studio"))
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The server."""
+    house = House(tmp_path_factory.mktemp("house"), ASSISTANTS, assistant_request_seconds="1.5")
+    house.start()
+    yield house
+    assert house.stop() == 0
+
+
+@pytest.fixture(autouse=True)
+async def everything_is_given_back(request: pytest.FixtureRequest) -> AsyncGenerator[None, None]:
+    """After every call no channel and no bridge is left."""
+    yield
+    if "house" in request.fixturenames:
+        await request.getfixturevalue("house").assert_clean()
+
+
+@pytest.fixture
+async def webhook() -> AsyncGenerator[Webhook, None]:
+    """A webhook receiver."""
+    async with webhook_server() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def heard(tmp_path: Path) -> Path:
+    """Where the caller's phone records."""
+    return tmp_path / "heard.wav"

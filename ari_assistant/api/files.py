@@ -6,8 +6,11 @@ import asyncio
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
 
 from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import stored
@@ -56,7 +59,7 @@ async def upload(request: web.Request) -> web.Response:
     document: JsonObject | None = None
     fields: dict[str, str] = {}
     try:
-        async for part in await request.multipart():
+        async for part in await _parts(request):
             if not isinstance(part, BodyPartReader):
                 continue
             if part.name == "file" and document is None:
@@ -85,7 +88,7 @@ async def upload(request: web.Request) -> web.Response:
     except ApiFault:
         await asyncio.to_thread(path.unlink, missing_ok=True)
         raise
-    except (ValueError, web.HTTPException, AssertionError) as fault:
+    except (ValueError, web.HTTPException, AssertionError, HttpProcessingError) as fault:
         await asyncio.to_thread(path.unlink, missing_ok=True)
         raise ApiFault(400, f"the body is not multipart/form-data: {fault}") from None
     except BaseException:  # the client went away
@@ -93,6 +96,34 @@ async def upload(request: web.Request) -> web.Response:
         raise
     resource = await context.catalogue.files.create(file_id, document)
     return web.json_response(resource.wire(), status=201)
+
+
+class _FromFirstLine:
+    """A stream whose first line has been read already, and is read once more."""
+
+    def __init__(self, line: bytes, stream: Any) -> None:
+        self._line = line
+        self._stream = stream
+
+    async def readline(self, **options: Any) -> bytes:
+        line, self._line = self._line, b""
+        return line or bytes(await self._stream.readline(**options))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+async def _parts(request: web.Request) -> MultipartReader:
+    """The parts of the body. Vapi's Python SDK 0.8.1 names no boundary in its header: then it is the first line."""
+    if "boundary=" in request.headers.get("Content-Type", ""):
+        return await request.multipart()
+    line = await request.content.readline()
+    boundary = line.strip().removeprefix(b"--").decode("ascii", "replace")
+    if not line.startswith(b"--") or not re.fullmatch(r"[\w'()+,./:=?-]{1,70}", boundary, re.ASCII):
+        raise ApiFault(400, "the body is not multipart/form-data: it has no boundary")
+    header = {"Content-Type": f'multipart/form-data; boundary="{boundary}"'}
+    stream: Any = _FromFirstLine(line, request.content)
+    return MultipartReader(CIMultiDict(header), stream)
 
 
 def _printable(text: str) -> str:

@@ -120,6 +120,7 @@ class OutboundCall(PhoneCall):
         wrong = call._take_assistant(chosen.document, chosen.assistant_id, chosen.overrides)
         if wrong is not None:
             raise CallRefused(f"Couldn't Get Assistant. {wrong}")
+        await call._store(record.wire())  # who asks for it at once must find it
         return call
 
     @property
@@ -137,6 +138,7 @@ class OutboundCall(PhoneCall):
             super()._channel_event(event)
         elif event.type == "ChannelDestroyed":
             self._caller_up = False
+            self._gone.set()
 
     def _ari_failed(self, fault: AriError) -> None:
         self._log.error("call_failed", reason=str(fault))

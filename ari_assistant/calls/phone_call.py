@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,8 @@ log = get_logger("calls")
 
 CAUSE_FAILURE = 34
 """Q.850: no circuit available; 503."""
+_REFER_SECONDS = 10.0
+"""So long a caller may stay after a REFER before we hang up."""
 _LEFT = frozenset({"StasisEnd", "ChannelDestroyed"})
 
 
@@ -58,6 +61,8 @@ class PhoneCall:
         self._serving: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
         self._caller_up = True
+        self._gone = asyncio.Event()
+        """The caller's channel has left."""
         self._legs: Legs | None = None
         self._record: CallRecord | None = None
         self._outbox: Outbox | None = None
@@ -140,6 +145,7 @@ class PhoneCall:
     def _channel_event(self, event: AriEvent) -> None:
         if event.type in _LEFT:
             self._caller_up = False
+            self._gone.set()
             answered = self._record is not None and self._record.started is not None
             self.end(CALLER_HUNG_UP if answered else CALLER_CANCELLED)
 
@@ -278,6 +284,11 @@ class PhoneCall:
                 self._ending = FORWARDED
                 await self._channel.redirect(f"PJSIP/{target}")
                 transfer["status"] = "completed"
+                with suppress(
+                    TimeoutError
+                ):  # the far end hangs up when it has followed; a BYE of ours would be first
+                    async with asyncio.timeout(_REFER_SECONDS):
+                        await self._gone.wait()
                 if self._serving is not None:
                     self._serving.cancel()
         except (AriError, ValueError) as fault:

@@ -23,7 +23,6 @@ __all__ = ["SipAuthenticator", "endpoint_fields", "endpoint_id", "is_authenticat
 log = get_logger("calls.authentication")
 
 _CLASS = "res_pjsip"
-_IDENTIFIER = "res_pjsip_endpoint_identifier_ip"
 _PREFIX = "aa-number-"
 
 
@@ -47,8 +46,8 @@ def uri_pattern(user: str) -> str:
     return f"/^<?[Ss][Ii][Pp][Ss]?:{letters}[@:;]/"
 
 
-def endpoint_fields(number: PhoneNumber, media_address: str | None) -> dict[str, dict[str, dict[str, str]]]:
-    """Config class → object type → the fields of what makes Asterisk challenge this number's callers."""
+def endpoint_fields(number: PhoneNumber, media_address: str | None) -> dict[str, dict[str, str]]:
+    """Object type → the fields of what makes Asterisk challenge this number's callers, in the order to write them."""
     assert number.authentication is not None
     wanted = number.authentication
     name = endpoint_id(number)
@@ -72,10 +71,8 @@ def endpoint_fields(number: PhoneNumber, media_address: str | None) -> dict[str,
     auth = {"auth_type": "userpass", "username": wanted.username, "password": wanted.password}
     if wanted.realm:
         auth["realm"] = wanted.realm
-    return {
-        _CLASS: {"auth": auth, "endpoint": endpoint},
-        _IDENTIFIER: {"identify": {"endpoint": name, "match_request_uri": uri_pattern(number.uri.user)}},
-    }
+    identify = {"endpoint": name, "match_request_uri": uri_pattern(number.uri.user)}
+    return {"auth": auth, "endpoint": endpoint, "identify": identify}
 
 
 class SipAuthenticator:
@@ -116,9 +113,8 @@ class SipAuthenticator:
             del self._known[name]
         for name in wanted.keys() - self._known.keys():
             try:
-                for config_class, objects in endpoint_fields(wanted[name], self._media_address).items():
-                    for object_type, fields in objects.items():
-                        await self._ari.configuration.put(config_class, object_type, name, fields)
+                for object_type, fields in endpoint_fields(wanted[name], self._media_address).items():
+                    await self._ari.configuration.put(_CLASS, object_type, name, fields)
             except AriRequestError as fault:
                 log.error(
                     "sip_authentication_impossible",
@@ -140,7 +136,5 @@ class SipAuthenticator:
         return found
 
     async def _remove(self, name: str) -> None:
-        configuration = self._ari.configuration
-        await configuration.delete(_IDENTIFIER, "identify", name)
-        await configuration.delete(_CLASS, "endpoint", name)
-        await configuration.delete(_CLASS, "auth", name)
+        for object_type in ("identify", "endpoint", "auth"):
+            await self._ari.configuration.delete(_CLASS, object_type, name)

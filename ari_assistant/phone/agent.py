@@ -65,6 +65,9 @@ class _Call(pj.Call):  # type: ignore[misc]
             self.over = True
             _tell("ended", code=info.lastStatusCode, reason=info.lastReason)
 
+    def onDtmfDigit(self, prm: Any) -> None:
+        _tell("dtmf", digit=prm.digit)
+
     def onCallRedirected(self, prm: Any) -> int:
         _tell("redirected", contact=prm.targetUri)
         return int(pj.PJSIP_REDIRECT_STOP)
@@ -162,6 +165,7 @@ def main() -> None:
     parser.add_argument("--caller", default='"ari-assistant call" <sip:anonymous@localhost>')
     parser.add_argument("--rate", type=int, default=8000)
     parser.add_argument("--tcp", action="store_true")
+    parser.add_argument("--auth", help="user:password")
     options = parser.parse_args()
     with tempfile.NamedTemporaryFile(suffix=".wav", delete=False) as file:
         options.silence = file.name
@@ -185,6 +189,9 @@ def _hold(endpoint: Any, options: argparse.Namespace, lines: queue.SimpleQueue[d
     account_config = pj.AccountConfig()
     account_config.idUri = options.caller
     account_config.regConfig.registerOnAdd = False
+    if options.auth:
+        user, _, password = options.auth.partition(":")
+        account_config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
     account = pj.Account()
     account.create(account_config)
     call = _Call(account, options)

@@ -48,6 +48,7 @@ class CallPlan:
     caller: str | None = None
     codec: str | None = None
     tcp: bool = False
+    auth: str | None = None
     interactive: bool = False
     """Read further words from standard input, a line each."""
 
@@ -96,6 +97,7 @@ async def call(plan: CallPlan, show: Print) -> int:
             codec=plan.codec,
             caller=plan.caller,
             tcp=plan.tcp,
+            auth=plan.auth,
             seconds=plan.seconds,
             told=told,
         ) as phone:

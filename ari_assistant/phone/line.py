@@ -96,13 +96,15 @@ async def place_call(
     codec: str | None = None,
     caller: str | None = None,
     tcp: bool = False,
+    auth: str | None = None,
     seconds: float = 3600.0,
     told: Callable[[Event], None] = lambda _: None,
 ) -> AsyncGenerator[PhoneCall, None]:
     """Call `uri`; the call is hung up when the block is left.
 
     `headers` are whole lines (`X-First_Name: John`). `record` gets what is heard, `record_said` what is played,
-    on one time line. Raises CallFailed when pjsua2 is missing.
+    on one time line. `auth` is `user:password`, for a number that asks for them.
+    Raises CallFailed when pjsua2 is missing.
     """
     options: list[str] = []
     named = {
@@ -111,6 +113,7 @@ async def place_call(
         "--play": play,
         "--codec": codec,
         "--caller": caller,
+        "--auth": auth,
     }
     for name, value in named.items():
         if value is not None:

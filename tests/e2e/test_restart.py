@@ -12,7 +12,7 @@ import pytest
 from ari_assistant.config.settings import load_settings
 from ari_assistant.phone.line import place_call
 from ari_assistant.server import Server
-from tests.e2e.conftest import ASSISTANTS
+from tests.support.assistants import ASSISTANTS
 from tests.support.house import House
 from tests.support.listening import heard_something
 from tests.support.studio import Studio, sounds_like

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ASSISTANTS
+from tests.support.assistants import ASSISTANTS
 from tests.support.house import House
 from tests.support.raw_sip import raw_call
 

@@ -157,9 +157,7 @@ class House:
         """The record of the newest ended call to `user` (or an earlier one), once it is stored."""
         for _ in range(200):
             _, calls = await self.api("GET", "/call?limit=200")
-            found = [
-                call for call in calls if call["phoneCallProviderDetails"]["sip"]["uri"].startswith(f"sip:{user}@")
-            ]
+            found = [call for call in calls if _dialled(call).startswith(f"sip:{user}@")]
             if len(found) > number and found[number]["status"] == "ended":
                 return dict(found[number])
             await asyncio.sleep(0.05)
@@ -175,3 +173,9 @@ class House:
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"left behind in Asterisk: {channels} {bridges}")
+
+
+def _dialled(call: dict[str, Any]) -> str:
+    """The Request-URI of an inbound call, else what was dialled."""
+    sip = (call.get("phoneCallProviderDetails") or {}).get("sip")
+    return str(sip["uri"] if sip else call["customer"].get("sipUri"))

@@ -21,6 +21,10 @@ class RawCall(asyncio.DatagramProtocol):
         self.media_port = 0
         """Where the far end wants RTP."""
         self.acknowledge: Callable[[], None] = lambda: None
+        self.request: Callable[[str, int, bytes, bytes], bytes] = lambda *_: b""
+        """`request(method, cseq, headers, body)`: a request within the dialog."""
+        self.challenge = ""
+        """`WWW-Authenticate` of a 401."""
         self.to_tag = ""
         """`;tag=…` of the far end, once it has answered."""
 
@@ -46,6 +50,8 @@ class RawCall(asyncio.DatagramProtocol):
                         self.status = int(match[1])
                         tag = re.search(rb"^To:[^\r]*(;tag=[^\s;]+)", response, re.M)
                         self.to_tag = tag[1].decode() if tag is not None else ""
+                        asked = re.search(rb"^WWW-Authenticate:\s*([^\r]*)", response, re.M | re.I)
+                        self.challenge = asked[1].decode() if asked is not None else ""
                         media = re.search(rb"^m=audio (\d+)", response, re.M)
                         self.media_port = int(media[1]) if media is not None else 0
                         return self.status
@@ -86,13 +92,14 @@ async def raw_call(
         return head + b"Content-Length: %d\r\n\r\n" % len(content) + content
 
     call.acknowledge = lambda: call.send(request("ACK", 1, call.to_tag))
+    call.request = lambda method, cseq, extra, content: request(method, cseq, call.to_tag, extra, content)
     call.send(request("INVITE", 1, extra=headers + b"Content-Type: " + body_type + b"\r\n", content=body))
     try:
         yield call
     finally:
         if call.status == 200:
             call.acknowledge()
-            call.send(request("BYE", 2, call.to_tag))
+            call.send(request("BYE", 9, call.to_tag))
             await call.final(timeout=1)
         transport.close()
         await asyncio.sleep(0)

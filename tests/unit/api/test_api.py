@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_assistant.api.app import build_app
 from ari_assistant.api.context import ApiContext
@@ -21,10 +23,21 @@ ready = {"database": True, "ari": False}
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncGenerator[Api, None]:
+async def engine(tmp_path: Path) -> AsyncGenerator[AsyncEngine, None]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'api.db'}"
     await migrate(url)
     engine = open_database(url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def keys(engine: AsyncEngine) -> ApiKeys:
+    return ApiKeys(engine)
+
+
+@pytest.fixture
+async def api(tmp_path: Path, engine: AsyncEngine) -> AsyncGenerator[Api, None]:
     context = ApiContext(
         engine=engine,
         catalogue=Catalogue(engine, org_id="o"),
@@ -38,14 +51,19 @@ async def api(tmp_path: Path) -> AsyncGenerator[Api, None]:
     async with TestClient(TestServer(build_app(context))) as client:
 
         async def request(
-            method: str, path: str, body: Any = None, *, key: str | None = "key", data: Any = None
+            method: str,
+            path: str,
+            body: Any = None,
+            *,
+            key: str | None = "key",
+            data: Any = None,
+            headers: dict[str, str] | None = None,
         ) -> tuple[int, Any]:
-            headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+            headers = {**(headers or {}), **({"Authorization": f"Bearer {key}"} if key is not None else {})}
             async with client.request(method, path, json=body, data=data, headers=headers) as response:
                 return response.status, await response.json()
 
         yield request
-    await engine.dispose()
 
 
 async def test_an_assistant_from_creation_to_deletion(api: Api) -> None:
@@ -143,3 +161,151 @@ async def test_lists_refuse_what_they_do_not_know(api: Api) -> None:
 async def test_an_unknown_path_is_a_404_of_the_same_shape(api: Api) -> None:
     status, answer = await api("GET", "/nothing")
     assert (status, answer["message"]) == (404, "Cannot GET /nothing")
+
+
+async def test_every_resource_goes_from_creation_to_deletion(api: Api) -> None:
+    _, assistant = await api("POST", "/assistant", {"name": "A"})
+    bodies: dict[str, Any] = {
+        "/tool": {"type": "function", "function": {"name": "book"}, "async": True},
+        "/squad": {"name": "Team", "members": [{"assistantId": assistant["id"]}]},
+        "/structured-output": {"name": "topic", "schema": {"type": "object"}},
+        "/credential": {
+            "provider": "custom-credential",
+            "authenticationPlan": {"type": "bearer", "token": "secret"},
+        },
+    }
+    for path, body in bodies.items():
+        status, created = await api("POST", path, body)
+        assert status == 201, created
+        assert "secret" not in str(created)
+        one = f"{path}/{created['id']}"
+        assert await api("GET", one) == (200, created)
+        _, listed = await api("GET", path)
+        assert created in (listed["results"] if path == "/structured-output" else listed)
+        status, changed = await api("PATCH", one, {"name": "New"} if path != "/tool" else {"async": False})
+        assert status == 200, changed
+        assert (await api("DELETE", one, {}))[0] == 200
+        assert (await api("GET", one))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/tool", {"type": "nonsense"}, "type must be one of the following values"),
+        ("/tool", {"type": "function", "function": {"name": "no spaces"}}, "function.name must be valid"),
+        ("/tool", {"type": "endCall", "destinations": []}, "property destinations should not exist"),
+        ("/squad", {"members": []}, "members must be valid"),
+        ("/squad", {"members": [{"assistantId": "gone"}]}, "members.0.assistantId gone does not exist"),
+        ("/structured-output", {"name": "x", "schema": {}, "type": "regex", "regex": "("}, "regular expression"),
+        ("/credential", {"provider": "openai"}, "apiKey must be a string"),
+        (
+            "/credential",
+            {"provider": "custom-credential", "authenticationPlan": {"type": "x"}},
+            "authenticationPlan.type must be one of the following values: bearer, hmac, oauth2",
+        ),
+        ("/phone-number", {"provider": "twilio"}, "provider must be one of the following values: vapi"),
+        (
+            "/phone-number",
+            {"provider": "byo-phone-number", "number": "12", "credentialId": "x"},
+            "number must be longer than or equal to 3 characters",
+        ),
+        (
+            "/phone-number",
+            {"provider": "byo-phone-number", "number": "+15551230000", "credentialId": "x"},
+            "credentialId must be the id of a credential",
+        ),
+        ("/phone-number", {"provider": "vapi", "sipUri": "sip:a@b", "foo": 1}, "property foo should not exist"),
+        (
+            "/phone-number",
+            {
+                "provider": "vapi",
+                "sipUri": "sip:a@b",
+                "authentication": {"username": "short", "password": "x" * 20},
+            },
+            "authentication.username must be longer than or equal to 20 characters",
+        ),
+        ("/call", {"customer": {"sipUri": "sip:a@b"}}, "Couldn't Get Assistant. Need Either"),
+        ("/call", {"assistant": {}, "customer": {"sipUri": "sip:a@b"}}, "Couldn't Get Phone Number."),
+        ("/call", {"assistantOverride": {}}, "property assistantOverride should not exist"),
+        (
+            "/call",
+            {"assistant": {"assistantId": "x"}, "phoneNumberId": "n"},
+            "assistant.property assistantId should not exist",
+        ),
+        ("/analytics", {"queries": [{"table": "call", "name": "x"}]}, "queries.0.operations should not be null"),
+    ],
+)
+async def test_every_fault_is_named_with_its_path(api: Api, path: str, body: Any, message: str) -> None:
+    status, answer = await api("POST", path, body)
+    assert status == 400
+    text = answer["message"] if isinstance(answer["message"], str) else " | ".join(answer["message"])
+    assert message in text
+
+
+async def test_a_number_on_ones_own_trunk_is_stored_with_its_credential(api: Api) -> None:
+    trunk = {"provider": "byo-sip-trunk", "gateways": [{"ip": "203.0.113.10"}], "name": "Mine"}
+    status, credential = await api("POST", "/credential", trunk)
+    assert status == 201
+    body = {"provider": "byo-phone-number", "number": "+15551230000", "credentialId": credential["id"]}
+    status, number = await api("POST", "/phone-number", body)
+    assert (status, number["provider"]) == (201, "byo-phone-number")
+    status, page = await api("GET", "/v2/phone-number?search=5551&limit=1&page=1&sortOrder=ASC")
+    assert status == 200
+    assert [n["id"] for n in page["results"]] == [number["id"]]
+    assert page["metadata"] == {
+        "itemsPerPage": 1,
+        "totalItems": 1,
+        "currentPage": 1,
+        "totalPages": 1,
+        "hasNextPage": False,
+        "sortOrder": "ASC",
+    }
+
+
+async def test_keys_of_the_database_open_what_they_are_for(api: Api, keys: ApiKeys) -> None:
+    _, private = await keys.create("private", "program")
+    _, public = await keys.create("public", "browser")
+    assert (await api("GET", "/assistant", key=private))[0] == 200
+    assert (await api("GET", "/assistant", key=public))[0] == 401
+
+
+@pytest.mark.parametrize(
+    "raw", [b'{"name": NaN}', b'{"name": "\\ud800"}', b'{"name": "\\u0000"}', b"\xff", b"[" * 100_000, b'"x"']
+)
+async def test_json_that_cannot_be_stored_is_refused(api: Api, raw: bytes) -> None:
+    status, _ = await api("POST", "/assistant", data=raw)
+    assert status == 400
+
+
+async def test_a_file_is_uploaded_described_and_read_back(api: Api, tmp_path: Path) -> None:
+    form = FormData()
+    form.add_field("file", b"a page", filename="notes.html", content_type="text/html")
+    form.add_field("metadata", '{"a": 1}')
+    status, file = await api("POST", "/file", data=form)
+    assert status == 201
+    assert (file["name"], file["bytes"], file["mimetype"], file["metadata"]) == (
+        "notes.html",
+        6,
+        "text/html",
+        {"a": 1},
+    )
+    assert file["url"] == f"http://here/file/{file['id']}/content"
+    assert (await api("PATCH", f"/file/{file['id']}", {"name": "new"}))[1]["name"] == "new"
+    assert (await api("GET", "/file?purpose=none"))[1] == []
+    assert [path.name for path in (tmp_path / "files").iterdir()] == [file["id"]]
+    assert (await api("DELETE", f"/file/{file['id']}"))[0] == 200
+    assert list((tmp_path / "files").iterdir()) == []
+    for bad in (b"no multipart", FormData({"purpose": "x"})):
+        assert (await api("POST", "/file", data=bad))[0] == 400
+    assert list((tmp_path / "files").iterdir()) == []
+
+
+async def test_a_multipart_body_without_a_boundary_in_its_header_is_read(api: Api) -> None:
+    """Vapi's Python SDK 0.8.1 sends it so."""
+    body = (
+        b'--abc\r\nContent-Disposition: form-data; name="file"; filename="n.txt"\r\n'
+        b"Content-Type: text/plain\r\n\r\nsome notes\r\n--abc--\r\n"
+    )
+    status, file = await api("POST", "/file", data=body, headers={"Content-Type": "multipart/form-data"})
+    assert status == 201, file
+    assert (file["name"], file["bytes"]) == ("n.txt", 10)

@@ -1,29 +1,55 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import json
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ari_assistant.store.database as database
+from ari_assistant.store.analytics import run_query
+from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import AmbiguousNumber, Catalogue, FromFile
-from ari_assistant.store.repositories import Assistants, Calls, Listing, Resource, SipUriTaken
-from ari_assistant.store.tables import Base
+from ari_assistant.store.repositories import Assistants, Calls, Listing, Resource, Resources, SipUriTaken
+from ari_assistant.store.tables import Base, CallRow
+from ari_assistant.vapi.analytics import AnalyticsQuery
+from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.sip_uri import SipUri
+from tests.support.postgres import postgres_server, postgres_tools
 
 FILE_NUMBER = Resource("f1", "o", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z",
                        {"provider": "vapi", "sipUri": "sip:file@localhost"})  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    tools = postgres_tools()
+    if tools is None:
+        pytest.skip("no PostgreSQL: apt-get install postgresql")
+    with postgres_server(tools) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    server: str = request.getfixturevalue("postgres")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return server
+
+
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncGenerator[AsyncEngine, None]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+async def engine(url: str) -> AsyncGenerator[AsyncEngine, None]:
     await database.migrate(url)
     engine = database.open_database(url)
     yield engine
@@ -125,15 +151,173 @@ async def test_resources_of_the_file_are_listed_and_read_only(catalogue: Catalog
         await catalogue.phone_numbers.delete("f1")
 
 
-async def test_migrations_make_the_tables_of_the_models_and_take_them_back(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'm.db'}"
+async def test_migrations_make_the_tables_of_the_models_and_take_them_back(url: str) -> None:
     await database.migrate(url)
-    engine = create_engine(url)
+    engine = create_engine(database.database_url(url).replace("+aiosqlite", ""))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    config = Config()
-    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
-    config.set_main_option("sqlalchemy.url", url)
-    command.downgrade(config, "base")
+    await database.migrate_back(url)
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     engine.dispose()
+
+
+async def test_the_calls_of_an_older_version_keep_their_figures(url: str) -> None:
+    await database.migrate(url, "0001")
+    engine = create_engine(database.database_url(url).replace("+aiosqlite", ""))
+    document = {
+        "startedAt": "2026-01-01T00:00:00.000Z",
+        "endedAt": "2026-01-01T00:01:30.000Z",
+        "endedReason": "customer-ended-call",
+    }
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO calls VALUES ('c', 'o', '2026', '2026', :document, 'ended', NULL, NULL)"),
+            {"document": json.dumps(document)},
+        )
+    await database.migrate(url)
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT ended_reason, duration_seconds, type FROM calls")).one()
+    assert tuple(row) == ("customer-ended-call", 90.0, "inboundPhoneCall")
+    engine.dispose()
+
+
+async def test_keys_are_found_by_their_text_until_they_are_revoked(engine: AsyncEngine) -> None:
+    keys = ApiKeys(engine)
+    key, secret = await keys.create("public", "browser")
+    found = await keys.find(secret)
+    assert found == key
+    assert await keys.find(secret + "x") is None
+    assert [k.name for k in await keys.list()] == ["browser"]
+    assert await keys.revoke(key.id)
+    assert not await keys.revoke(key.id)
+    assert await keys.find(secret) is None
+
+
+async def test_resources_of_one_kind_are_not_seen_as_another(engine: AsyncEngine) -> None:
+    tools, squads = (Resources(engine, org_id="o", kind=kind) for kind in ("tool", "squad"))
+    await tools.create("t", {"type": "endCall"})
+    assert await squads.get("t") is None
+    assert await tools.count(Listing()) == 1
+    assert await squads.list(Listing()) == []
+
+
+async def test_numbers_are_searched_by_a_part_of_name_or_uri(catalogue: Catalogue) -> None:
+    await catalogue.phone_numbers.create("n1", number("sip:Front_Desk@a.example") | {"name": "100% Büro"})
+    await catalogue.phone_numbers.create("n2", number("sip:other@a.example"))
+
+    async def found(part: str) -> list[str]:
+        return [r.id for r in await catalogue.phone_numbers.list(Listing(search=part))]
+
+    assert await found("front_D") == ["n1"]
+    assert await found("100%") == ["n1"]
+    assert await found("büro") == ["n1"]
+    assert sorted(await found("example")) == ["n1", "n2"]
+    assert await found("FILE@") == ["f1"]
+    page = Listing(limit=1, offset=1, search="example")
+    assert [r.id for r in await catalogue.phone_numbers.list(page)] != await found("nothing")
+
+
+def _call(number: int, at: str, **more: Any) -> JsonObject:
+    return {
+        "id": f"c{number}",
+        "orgId": "o",
+        "createdAt": at,
+        "updatedAt": at,
+        "status": "ended",
+        "startedAt": at,
+        "endedAt": at[:17] + "30.000Z",
+        "costBreakdown": {"ttsCharacters": 10 * number, "llmPromptTokens": number},
+        **more,
+    }
+
+
+async def test_analytics_counts_and_sums_by_group_and_step(engine: AsyncEngine) -> None:
+    calls = Calls(engine, org_id="o")
+    times = ["2026-01-01T23:30:00.000Z", "2026-01-02T00:10:00.000Z", "2026-01-02T12:00:00.000Z"]
+    for number_, (at, reason) in enumerate(zip(times, ("a", "b", "a"), strict=True), 1):
+        variables = {"artifact": {"variableValues": {"plan": reason.upper()}}}
+        await calls.save(_call(number_, at, endedReason=reason, **variables))
+
+    async def query(**fields: Any) -> list[JsonObject]:
+        body = {"table": "call", "name": "q", "timeRange": {"start": "2026-01-01", "end": "2026-02-01"}, **fields}
+        result: list[JsonObject] = (await run_query(engine, AnalyticsQuery.model_validate(body)))["result"]
+        return result
+
+    operations = [
+        {"operation": "count", "column": "id"},
+        {"operation": "sum", "column": "duration"},
+        {"operation": "max", "column": "costBreakdown.ttsCharacters", "alias": "most"},
+        {"operation": "avg", "column": "costBreakdown.llmPromptTokens"},
+        {"operation": "sum", "column": "cost"},
+    ]
+    assert await query(operations=operations) == [
+        {"countId": 3, "sumDuration": 1.5, "most": 30, "avgLlmPromptTokens": 2, "sumCost": 0}
+    ]
+    count = [{"operation": "count", "column": "id"}]
+    assert await query(operations=count, groupBy=["endedReason"]) == [
+        {"endedReason": "a", "countId": 2},
+        {"endedReason": "b", "countId": 1},
+    ]
+    assert await query(operations=count, groupByVariableValue=[{"key": "plan"}]) == [
+        {"plan": "A", "countId": 2},
+        {"plan": "B", "countId": 1},
+    ]
+    in_berlin = {"start": "2026-01-01", "end": "2026-02-01", "step": "day", "timezone": "Europe/Berlin"}
+    assert await query(operations=count, timeRange=in_berlin) == [
+        {"date": "2026-01-02T00:00:00+01:00", "countId": 3}
+    ]
+    in_utc = in_berlin | {"timezone": "UTC"}
+    assert [row["countId"] for row in await query(operations=count, timeRange=in_utc)] == [1, 2]
+    assert await query(operations=count, timeRange={"start": "2030-01-01", "end": "2030-01-02"}) == [
+        {"countId": 0}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "begins"),
+    [
+        ("second", "2026-08-19T21:02:48+00:00"),
+        ("minute", "2026-08-19T21:02:00+00:00"),
+        ("hour", "2026-08-19T21:00:00+00:00"),
+        ("day", "2026-08-19T00:00:00+00:00"),
+        ("week", "2026-08-17T00:00:00+00:00"),
+        ("month", "2026-08-01T00:00:00+00:00"),
+        ("quarter", "2026-07-01T00:00:00+00:00"),
+        ("year", "2026-01-01T00:00:00+00:00"),
+        ("decade", "2020-01-01T00:00:00+00:00"),
+        ("century", "2000-01-01T00:00:00+00:00"),
+    ],
+)
+async def test_steps_begin_where_the_calendar_says(engine: AsyncEngine, step: str, begins: str) -> None:
+    await Calls(engine, org_id="o").save(_call(1, "2026-08-19T21:02:48.657Z"))
+    body = {
+        "table": "call",
+        "name": "q",
+        "operations": [{"operation": "count", "column": "id"}],
+        "timeRange": {"start": "2026-01-01", "end": "2027-01-01", "step": step},
+    }
+    result = await run_query(engine, AnalyticsQuery.model_validate(body))
+    assert result["result"] == [{"date": begins, "countId": 1}]
+
+
+async def test_filtered_lists_of_calls_use_an_index(engine: AsyncEngine) -> None:
+    """A list of 100,000 calls is not read through and not sorted."""
+    calls = Calls(engine, org_id="o")
+    async with engine.begin() as connection:
+        for listing in (
+            Listing(),
+            Listing(equal={"assistant_id": "a"}),
+            Listing(equal={"phone_number_id": "n"}),
+            Listing(times={"created_at_lt": "2026"}),
+        ):
+            query = calls._selected(select(CallRow.id), listing).compile(
+                engine.sync_engine, compile_kwargs={"literal_binds": True}
+            )
+            if engine.dialect.name == "sqlite":
+                plan = (await connection.execute(text(f"EXPLAIN QUERY PLAN {query}"))).all()
+                steps = " ".join(str(row[-1]) for row in plan)
+            else:
+                await connection.execute(text("SET LOCAL enable_seqscan = off"))
+                steps = " ".join(row[0] for row in (await connection.execute(text(f"EXPLAIN {query}"))).all())
+            assert "ix_calls_" in steps, steps
+            assert "TEMP B-TREE FOR ORDER BY" not in steps.replace("LAST TERM OF ", "")
