@@ -1,4 +1,4 @@
-"""`python -m benchmarks first-audio | turns | barge-in | memory | start`."""
+"""`python -m benchmarks first-audio | turns | barge-in | memory | start | api | webhooks | assistant-request`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ from ari_assistant.config.ports import free_tcp_port
 from benchmarks.caller import LOUD, measured_call
 from tests.support.assistants import ASSISTANTS
 from tests.support.house import House, free_sip_port
+from tests.support.postgres import postgres_server, postgres_tools
+from tests.support.raw_sip import raw_call
 from tests.support.studio import Studio, read_wav
+from tests.support.webhook import webhook_server
 
 console = Console(width=110)
 
@@ -293,6 +296,80 @@ def start(cold: bool) -> None:
     rows = [("cold: fresh clone, no caches" if cold else "fresh clone", [first]), ("warm", again)]
     table("make run → first dialable second", rows, unit="s", reference="warm")
     shutil.rmtree(folder)
+
+
+@main.command()
+@click.option("--calls", default=100_000, help="Stored calls.")
+def api(calls: int) -> None:
+    """Requests per second of the REST API at many stored calls, on both databases; reference: no database."""
+    from benchmarks.api import measure, sqlite_url
+
+    def show(title: str, results: list[tuple[str, float, list[float]]]) -> None:
+        output = Table(title=title)
+        for column in ("", "requests/s", "p50 ms", "p99 ms", "ratio of requests/s"):
+            output.add_column(column, justify="left" if not column else "right")
+        base = results[0][1]
+        for name, rate, latencies in results:
+            middle, worst = statistics.median(latencies), percentile(latencies, 0.99)
+            output.add_row(name, f"{rate:.0f}", f"{middle:.1f}", f"{worst:.1f}", f"{rate / base:.2f}")
+        console.print(output)
+
+    folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
+    show(f"SQLite, {calls:,} calls", asyncio.run(measure(sqlite_url(folder), calls)))
+    shutil.rmtree(folder)
+    tools = postgres_tools()
+    if tools is None:
+        console.print("no PostgreSQL: apt-get install postgresql")
+        return
+    with postgres_server(tools) as url:
+        show(f"PostgreSQL, {calls:,} calls", asyncio.run(measure(url, calls)))
+
+
+@main.command()
+@click.option("--count", default=4_000, help="Messages.")
+def webhooks(count: int) -> None:
+    """Server messages per second to a server on loopback; reference: a bare HTTP client."""
+    from benchmarks.api import webhooks as measure
+
+    results = asyncio.run(measure(count))
+    output = Table(title="Server messages")
+    for column in ("", "messages/s", "ratio"):
+        output.add_column(column, justify="left" if not column else "right")
+    for name, rate in results:
+        output.add_row(name, f"{rate:.0f}", f"{rate / results[0][1]:.2f}")
+    console.print(output)
+
+
+@main.command("assistant-request")
+@click.option("--calls", default=40, help="Calls of each kind.")
+def assistant_request(calls: int) -> None:
+    """INVITE → 200 with a stored assistant, and with an `assistant-request` that is answered at once."""
+
+    async def timed(house: House, user: str) -> float:
+        began = time.monotonic()
+        async with raw_call(user, house.sip_port) as call:
+            assert await call.final() == 200
+            return (time.monotonic() - began) * 1000
+
+    async def measure(house: House) -> list[tuple[str, list[float]]]:
+        stored: list[float] = []
+        asked: list[float] = []
+        async with webhook_server() as webhook:
+            webhook.answers({"assistant": {"firstMessage": "Hello.", "serverMessages": []}})
+            body = {"provider": "vapi", "sipUri": "sip:asks@localhost", "serverUrl": webhook.url}
+            await house.created("/phone-number", body)
+            assistant = await house.created("/assistant", {"firstMessage": "Hello.", "serverMessages": []})
+            number = {"provider": "vapi", "sipUri": "sip:stored@localhost", "assistantId": assistant["id"]}
+            await house.created("/phone-number", number)
+            for _ in range(calls):
+                stored.append(await timed(house, "stored"))
+                asked.append(await timed(house, "asks"))
+        return [("stored assistant", stored), ("assistant-request", asked)]
+
+    with _Started() as house:
+        rows = asyncio.run(measure(house))
+    rows.append(("difference", [b - a for a, b in zip(rows[0][1], rows[1][1], strict=True)]))
+    table("INVITE → 200", rows, unit="ms", reference="stored assistant")
 
 
 if __name__ == "__main__":
