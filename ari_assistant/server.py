@@ -442,7 +442,7 @@ class Server:
         """Synthesise the first messages that are the same for every caller, before somebody calls."""
         for resource in await catalogue.assistants.list(Listing(limit=50)):
             text = resource.document.get("firstMessage")
-            if isinstance(text, str) and "{" not in text and len(text) < 300:
+            if isinstance(text, str) and "{" not in text and "://" not in text and len(text) < 300:
                 with suppress(ProviderError):
                     async for _ in voice.synthesize(text):
                         pass

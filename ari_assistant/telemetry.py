@@ -28,9 +28,12 @@ class CallLog:
         self._lines: deque[dict[str, Any]] = deque(maxlen=limit)
         self._open[call_id] = self
 
-    def close(self) -> str:
-        """Stop; the lines as JSON, one a line."""
+    def close(self) -> None:
+        """Stop."""
         self._open.pop(self._call_id, None)
+
+    def text(self) -> str:
+        """The lines so far as JSON, one a line."""
         return "".join(json.dumps(line, default=repr, ensure_ascii=False) + "\n" for line in self._lines)
 
     @classmethod

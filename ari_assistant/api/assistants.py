@@ -31,4 +31,5 @@ endpoints = Crud(
     answer=stored("StoredAssistant", Assistant),
     resources=lambda context: context.catalogue.assistants,
     check=_check,
+    two_spellings=True,
 ).endpoints

@@ -88,6 +88,8 @@ class Crud:
     check: Callable[[web.Request, JsonObject], Awaitable[None]] = _nothing
     """Raises ApiFault when a document that fits the schema cannot be stored all the same."""
     wire: Callable[[Resource], JsonObject] = Resource.wire
+    two_spellings: bool = False
+    """The resource knows `serverUrl` and `serverUrlSecret` beside `server`."""
     list_query: tuple[Query, ...] = LIST_QUERY
     list_answer: Any = field(default_factory=lambda: {"type": "array", "items": {"type": "object"}})
     endpoints: Endpoints = field(init=False)
@@ -121,7 +123,7 @@ class Crud:
 
     async def create(self, request: web.Request) -> web.Response:
         """Create: 201."""
-        document = created(self.schema, await json_object(request))
+        document = created(self.schema, await json_object(request), two_spellings=self.two_spellings)
         await self.check(request, document)
         resource = await self._resources(request).create(new_id(), document)
         return web.json_response(self.wire(resource), status=201)
@@ -138,7 +140,9 @@ class Crud:
     async def update(self, request: web.Request) -> web.Response:
         """Change: absent keys keep their values, null clears."""
         resource = await self.found(request)
-        document = patched(self.schema, resource.document, await json_object(request))
+        document = patched(
+            self.schema, resource.document, await json_object(request), two_spellings=self.two_spellings
+        )
         await self.check(request, document)
         replaced = await self._resources(request).replace(resource.id, document)
         if replaced is None:

@@ -28,21 +28,24 @@ def _validate(schema: Schema, document: JsonObject) -> None:
         schema.validate_python(document)
 
 
-def created(schema: Schema, body: JsonObject) -> JsonObject:
-    """The document of a new resource. Raises pydantic.ValidationError."""
+def created(schema: Schema, body: JsonObject, *, two_spellings: bool = False) -> JsonObject:
+    """The document of a new resource; `two_spellings`: it knows `serverUrl` beside `server`.
+
+    Raises pydantic.ValidationError.
+    """
     _validate(schema, body)
-    return normalise_server(body)
+    return normalise_server(body) if two_spellings else dict(body)
 
 
-def patched(schema: Schema, document: JsonObject, patch: JsonObject) -> JsonObject:
+def patched(schema: Schema, document: JsonObject, patch: JsonObject, *, two_spellings: bool = False) -> JsonObject:
     """The document after a PATCH (§1): an absent key keeps its value, null clears, objects replace whole.
 
     Raises pydantic.ValidationError.
     """
     kept = dict(document)
-    if "server" in patch:  # the older spelling of the old value must not win over the new one
+    if two_spellings and "server" in patch:  # the older spelling of the old value must not win over the new one
         for older in ("serverUrl", "serverUrlSecret"):
             kept.pop(older, None)
     merged = {**kept, **patch}
     _validate(schema, merged)
-    return normalise_server(merged)
+    return normalise_server(merged) if two_spellings else merged

@@ -68,6 +68,7 @@ _crud = _PhoneNumbers(
     answer=stored("StoredPhoneNumber", PhoneNumber, ByoPhoneNumber),
     resources=lambda context: context.catalogue.phone_numbers,
     check=_check,
+    two_spellings=True,
     wire=_wire,
 )
 endpoints: Endpoints = _crud.endpoints

@@ -8,7 +8,7 @@ from typing import Any
 
 from ari_assistant.ari.errors import AriConflict, AriNotFound, AriRequestError
 
-__all__ = ["Applications", "Bridge", "Bridges", "Channel", "Channels", "Configuration", "Request"]
+__all__ = ["Applications", "Bridge", "Bridges", "Channel", "Channels", "Configuration", "Endpoints", "Request"]
 
 Request = Callable[..., Awaitable[Any]]
 """`await request(method, path, **parameters)`: the parsed JSON of a 2xx, else AriError."""
@@ -190,6 +190,18 @@ class Bridges:
     async def list(self) -> list[dict[str, Any]]:
         """All bridges of this Asterisk."""
         reply = await self._request("GET", "bridges")
+        return list(reply)
+
+
+class Endpoints:
+    """`client.endpoints`."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def list(self, tech: str) -> list[dict[str, Any]]:
+        """The endpoints of a technology. Raises AriRequestError where Asterisk has not loaded `res_ari_endpoints`."""
+        reply = await self._request("GET", f"endpoints/{tech}")
         return list(reply)
 
 

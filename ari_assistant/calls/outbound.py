@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from pydantic import ValidationError
+
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent
 from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
 from ari_assistant.calls.ending import Ending
 from ari_assistant.calls.legs import CALLED_PREFIX
+from ari_assistant.calls.models import rules_config
 from ari_assistant.calls.phone_call import PhoneCall
 from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.state import CallEvent
+from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.call import CreateCall, Customer
+from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.sip_uri import SipUri
@@ -85,6 +90,10 @@ class OutboundCall(PhoneCall):
             chosen = await choose_assistant(services.catalogue, given)
         except (AssistantMissing, AssistantUnusable) as fault:
             raise CallRefused(f"Couldn't Get Assistant. {fault}") from None
+        try:
+            rules_config(Assistant.model_validate(chosen.document if chosen is not None else {}))
+        except ValidationError as fault:
+            raise CallRefused(f"Couldn't Get Assistant. {'; '.join(validation_messages(fault))}") from None
         number = await services.catalogue.phone_numbers.get(body.phone_number_id or "")
         if chosen is None or number is None:
             raise CallRefused("Couldn't Get Assistant or Phone Number.")
@@ -117,9 +126,7 @@ class OutboundCall(PhoneCall):
             caller=f'"{number.document.get("name") or uri.user}" <{uri.user}>',
         )
         call._begin(record, parsed.server)
-        wrong = call._take_assistant(chosen.document, chosen.assistant_id, chosen.overrides)
-        if wrong is not None:
-            raise CallRefused(f"Couldn't Get Assistant. {wrong}")
+        call._take_assistant(chosen.document, chosen.assistant_id, chosen.overrides)
         await call._store(record.wire())  # who asks for it at once must find it
         return call
 

@@ -372,16 +372,20 @@ class PhoneCall:
         assert record.ending is not None
         try:
             await self._analyse(record)
-            await self._keep_log(record)
+            if await self._services.calls.get(record.id) is not None:  # it may have been erased already
+                await self._keep_log(record)
             if self._session is not None:
                 record.take_results(self._session.conversation(), self._variables)
             record.touch()
-            await self._store(record.wire())
+            async with self._storing:
+                await self._services.calls.save(record.wire(), if_there=True)
         except Exception:
             self._log.exception("report_incomplete")
         finally:
             self._send_report(record)
             self._outbox.close()
+            if self._call_log is not None:
+                self._call_log.close()
 
     async def _analyse(self, record: CallRecord) -> None:
         session, cast = self._session, self._cast
@@ -431,7 +435,7 @@ class PhoneCall:
     async def _keep_log(self, record: CallRecord) -> None:
         if self._call_log is None:
             return
-        text = self._call_log.close()
+        text = self._call_log.text()
         plan = self._assistant.artifact_plan
         if plan is not None and plan.logging_enabled is False:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
@@ -32,6 +33,7 @@ from ari_assistant.media.playout import Spoken
 from ari_assistant.media.port import MediaPort
 from ari_assistant.media.recording import Recording
 from ari_assistant.media.rtp import RtpPacket
+from ari_assistant.media.wav import read_wav
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage
 from ari_assistant.providers.transcriber import TranscriberStream
@@ -51,6 +53,8 @@ from ari_assistant.turns.turn_taking import (
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.destination import Destination
+from ari_assistant.vapi.without_secrets import without_secrets
+from ari_assistant.webhooks.sender import WebhookFailed
 
 __all__ = ["Session", "turn_options"]
 
@@ -58,10 +62,12 @@ _PRE_ROLL_FRAMES = 15
 _SILENCE: Pcm = np.zeros(FRAME_SAMPLES, np.int16)
 _MAX_UTTERANCE_SECONDS = 45
 _GOODBYE_SECONDS = 20.0
+_AUDIO_URL = re.compile(r"https?://\S+")
 _RECORD_INTERVAL_SECONDS = 0.5
 _HANG_SECONDS = 3.0
 """So long after the caller's turn without a sound of the reply, `hang` is sent (§7.4)."""
-_MAX_MODEL_FAILURES = 3
+_MAX_FAILURES = 3
+"""So many replies in a row may fail before the call is given up (`pipeline-error-…`)."""
 
 
 def turn_options(assistant: Assistant, defaults: TurnOptions) -> TurnOptions:
@@ -126,7 +132,8 @@ class Session:
         self._all_played = asyncio.Event()
         self._turn_ids: dict[int, str] = {}
         self._hang_at: float | None = None
-        self._model_failures = 0
+        self._failures = 0
+        self._prepared: tuple[str, list[Pcm]] | None = None
         self._protected = False
         self._bot_began = 0.0
         self._caller_words: Entry | None = None
@@ -199,13 +206,23 @@ class Session:
     async def prepare(self) -> None:
         """Have the first clause of the first message ready before the call is answered. Never raises."""
         text = self.first_message
+        if text is not None and _AUDIO_URL.fullmatch(text):
+            await self._fetch_audio(text)
+            return
         clauses = pieces(text) if text else []
         try:
             async with asyncio.timeout(3.0), aclosing(self._voice.synthesize(clauses[0])) as audio:
-                async for _ in audio:
-                    pass
+                self._prepared = (clauses[0], [pcm async for pcm in audio])
         except (ProviderError, TimeoutError, IndexError):
             pass  # the reply itself will meet the fault again, and say so
+
+    async def _fetch_audio(self, url: str) -> None:
+        """A first message that is the URL of an audio file (§2). Without the file the assistant begins in silence."""
+        try:
+            data = await self._services.webhooks.download(url)
+            self._prepared = (url, [await asyncio.to_thread(read_wav, data)])
+        except (WebhookFailed, ValueError) as fault:
+            self._log.error("first_message_audio_failed", url=url, reason=str(fault), hint="a WAV file is needed")
 
     def receive(self, packet: RtpPacket, now: float) -> None:
         """The caller's RTP, in any order."""
@@ -240,7 +257,7 @@ class Session:
                 group.create_task(self._record(), name="record")
                 if self._stream is not None:
                     group.create_task(self._listen_along(self._stream), name="listen")
-                self._messages.send("assistant.started", newAssistant=self._assistant.wire())
+                self._messages.send("assistant.started", newAssistant=without_secrets(self._assistant.wire()))
                 self._open()
         finally:
             self._group = None
@@ -320,10 +337,7 @@ class Session:
         for command in commands:
             match command:
                 case SpeechStarted():
-                    self._utterance.clear()
-                    self._utterance.extend(self._pre_roll)
-                    self._utterance_began = self._now()
-                    self._collecting = True
+                    self._collect()
                     self._tell_speech("user", "started")
                 case SpeechPaused():
                     self._recognise()
@@ -343,6 +357,13 @@ class Session:
                         turn_id = self._turn_ids.get(self.times[-1].turn)
                         self._messages.send("user-interrupted", turnId=turn_id)
                     self._cut()
+
+    def _collect(self) -> None:
+        """An utterance begins a little before the first voiced frame."""
+        self._utterance.clear()
+        self._utterance.extend(self._pre_roll)
+        self._utterance_began = self._now()
+        self._collecting = True
 
     def _recognise(self) -> None:
         """Begin to recognise what has been collected, if there is a conversation to do it for."""
@@ -383,6 +404,9 @@ class Session:
             self._reply = None
         self._line.playout.close()
         self._caller_words = None
+        self._hang_at = None
+        if not self._collecting:  # a tool has been called because of what was said before: this is something new
+            self._collect()
 
     # -- speaking -------------------------------------------------------------------------------------------
 
@@ -419,7 +443,10 @@ class Session:
 
     async def _greet(self, text: str) -> None:
         self._protected = not self._assistant.first_message_interruptions_enabled
-        await self._speak(TurnTimes(0), _texts(pieces(text)))
+        if not _AUDIO_URL.fullmatch(text):
+            await self._speak(TurnTimes(0), _texts(pieces(text)))
+        elif self._prepared is not None:
+            await self._speak(TurnTimes(0), _texts([text]))
 
     async def _answer(self, turn: int, times: TurnTimes) -> None:
         """The reply to one utterance of the caller."""
@@ -466,17 +493,20 @@ class Session:
         """
         turn = times.turn
         self.times.append(times)
+        who = "llm"
         try:
             async with aclosing(clauses):
                 async for clause in clauses:
                     times.first_clause = times.first_clause or self._now()
+                    who = "voice"
                     await self._say(turn, clause, times, source="model" if reply is not None else "force-say")
-            self._model_failures = 0
+                    who = "llm"
+            self._failures = 0
         except ProviderError as fault:
             self._log.error("reply_provider_failed", turn=turn, provider=fault.provider, reason=str(fault))
-            self._model_failures += 1
-            if reply is not None and self._model_failures >= _MAX_MODEL_FAILURES:
-                reply.ending = Ending(f"pipeline-error-{fault.provider}-llm-failed", str(fault))
+            self._failures += 1
+            if reply is not None and self._failures >= _MAX_FAILURES:
+                reply.ending = Ending(f"pipeline-error-{fault.provider}-{who}-failed", str(fault))
             await self._apologise(turn, times)
         if self._line.playout.turn != turn:  # nothing was said
             self._commit_caller()
@@ -489,17 +519,30 @@ class Session:
 
     async def _say(self, turn: int, clause: str, times: TurnTimes, *, source: str = "force-say") -> None:
         began = False
-        self.used.voice_characters += len(clause)
-        self._messages.send("voice-input", input=clause)
-        async with aclosing(self._voice.synthesize(clause)) as audio:
+        words = "" if _AUDIO_URL.fullmatch(clause) else clause
+        if words:
+            self.used.voice_characters += len(words)
+            self._messages.send("voice-input", input=words)
+        async with aclosing(self._audio(clause)) as audio:
             async for pcm in audio:
                 if not began:
                     began = True
                     await self._open_playout(turn, times)
-                    self._line.playout.clause(turn, clause)
+                    self._line.playout.clause(turn, words)
                     self._tell_segment(turn, source)
                 self._all_played.clear()
                 self._line.playout.push(turn, pcm)
+
+    async def _audio(self, clause: str) -> AsyncGenerator[Pcm, None]:
+        """What was prepared, once; else the voice is asked."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] == clause:
+            for pcm in prepared[1]:
+                yield pcm
+            return
+        async with aclosing(self._voice.synthesize(clause)) as audio:
+            async for pcm in audio:
+                yield pcm
 
     async def _open_playout(self, turn: int, times: TurnTimes) -> None:
         if self._line.playout.turn == turn:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from contextlib import suppress
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriRequestError
@@ -84,6 +85,7 @@ class SipAuthenticator:
         self._media_address = media_address
         self._known: dict[str, PhoneNumber] = {}
         self._changed = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def changed(self) -> None:
         """The numbers are not what they were."""
@@ -105,12 +107,21 @@ class SipAuthenticator:
         Raises AriError when Asterisk cannot be asked. A configuration that cannot be written is told: those
         numbers then refuse every call.
         """
+        async with self._writing:
+            await self._synchronise(afresh)
+
+    async def _synchronise(self, afresh: bool) -> None:
+        wanted = {endpoint_id(number): number for number in await self._numbers()}
+        present = set(self._known)
         if afresh:
             self._known.clear()
-        wanted = {endpoint_id(number): number for number in await self._numbers()}
-        for name in list(self._known.keys() - wanted.keys()):
-            await self._remove(name)
-            del self._known[name]
+            # What an earlier life of ours left in an Asterisk that lives on.
+            with suppress(AriRequestError):
+                present = {e["resource"] for e in await self._ari.endpoints.list("PJSIP")}
+        for name in present - wanted.keys():
+            if name.startswith(_PREFIX):
+                await self._remove(name)
+                self._known.pop(name, None)
         for name in wanted.keys() - self._known.keys():
             try:
                 for object_type, fields in endpoint_fields(wanted[name], self._media_address).items():

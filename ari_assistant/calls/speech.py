@@ -27,7 +27,7 @@ from ari_assistant.vapi import transcriber as transcriber_schema
 from ari_assistant.vapi import voice as voice_schema
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
-from ari_assistant.vapi.server import Server, normalise_server
+from ari_assistant.vapi.server import Server
 
 __all__ = ["AskVoice", "Listener", "SpeechChoice"]
 
@@ -173,7 +173,7 @@ def _parsed(documents: Sequence[JsonObject], schema: Any) -> list[Any]:
     found = []
     for document in documents:
         try:
-            found.append(schema.model_validate(normalise_server(document)))
+            found.append(schema.model_validate(document))
         except ValidationError as fault:
             log.warning("fallback_unreadable", provider=document.get("provider"), reason=str(fault)[:300])
     return found

@@ -237,8 +237,8 @@ class Calls(Repository[CallRow]):
             "type": document.get("type") or "inboundPhoneCall",
             "assistant_id": document.get("assistantId"),
             "phone_number_id": document.get("phoneNumberId"),
-            "ended_reason": document.get("endedReason"),
-            "success_evaluation": (document.get("analysis") or {}).get("successEvaluation"),
+            "ended_reason": _short(document.get("endedReason")),
+            "success_evaluation": _short((document.get("analysis") or {}).get("successEvaluation")),
             "duration_seconds": _seconds(document.get("startedAt"), document.get("endedAt")),
             "prompt_tokens": breakdown.get("llmPromptTokens", 0),
             "completion_tokens": breakdown.get("llmCompletionTokens", 0),
@@ -252,9 +252,22 @@ class Calls(Repository[CallRow]):
         async with self._sessions() as session:
             return f"[{','.join(await session.scalars(query))}]"
 
-    async def save(self, document: JsonObject) -> None:
-        """Store a call as it is now: new, or changed."""
-        row = CallRow(
+    async def save(self, document: JsonObject, *, if_there: bool = False) -> bool:
+        """Store a call as it is now: new, or changed. The name that it was given meanwhile is kept.
+
+        `if_there`: a call that has been erased stays erased, and False is returned.
+        """
+        async with self._sessions.begin() as session:
+            known = await session.get(CallRow, document["id"])
+            if known is None and if_there:
+                return False
+            if known is not None and document.get("name") is None and known.document.get("name") is not None:
+                document = {**document, "name": known.document["name"]}
+            await session.merge(self._call_row(document))
+        return True
+
+    def _call_row(self, document: JsonObject) -> CallRow:
+        return CallRow(
             id=document["id"],
             org_id=document["orgId"],
             created_at=document["createdAt"],
@@ -262,8 +275,6 @@ class Calls(Repository[CallRow]):
             document=document,
             **self._columns(document),
         )
-        async with self._sessions.begin() as session:
-            await session.merge(row)
 
     async def end_abandoned(self, *, reason: str) -> int:
         """End the calls that a former run left open; returns how many there were."""
@@ -281,6 +292,11 @@ class Calls(Repository[CallRow]):
                     "updatedAt": now,
                 }
         return len(rows)
+
+
+def _short(text: object) -> str | None:
+    """What fits into a searched column; the document keeps all of it."""
+    return None if text is None else str(text)[:160]
 
 
 def _seconds(started: str | None, ended: str | None) -> float:

@@ -136,6 +136,21 @@ class WebhookSender:
             raise
         self.counters.delivered += 1
 
+    async def download(self, url: str, *, limit_bytes: int = 8 << 20, seconds: float = 5.0) -> bytes:
+        """The bytes at `url`. Raises WebhookFailed, also when there are too many."""
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._session.get(url, max_redirects=_MAX_REDIRECTS) as response,
+            ):
+                if response.status != 200:
+                    raise WebhookRejected(f"{url} answered {response.status}", status=response.status)
+                return await _limited(response, limit_bytes)
+        except TimeoutError:
+            raise WebhookFailed(f"{url} gave no answer within {seconds:g} seconds") from None
+        except (aiohttp.ClientError, OSError, ValueError) as fault:
+            raise WebhookFailed(f"{url} cannot be reached: {_reason(fault)}") from fault
+
     async def request(
         self, server: Server, method: str, body: JsonObject | None, *, call_id: str
     ) -> tuple[int, str]:
@@ -297,11 +312,11 @@ def _reason(fault: Exception) -> str:
     return str(fault.os_error) if isinstance(fault, aiohttp.ClientConnectorError) else str(fault)
 
 
-async def _limited(response: aiohttp.ClientResponse) -> bytes:
+async def _limited(response: aiohttp.ClientResponse, limit: int = ANSWER_LIMIT_BYTES) -> bytes:
     """The whole body. Raises WebhookUnreadable when it is too long."""
     body = b""
     async for chunk in response.content.iter_chunked(1 << 16):
         body += chunk
-        if len(body) > ANSWER_LIMIT_BYTES:
-            raise WebhookUnreadable(f"{response.url} answered more than {ANSWER_LIMIT_BYTES} bytes")
+        if len(body) > limit:
+            raise WebhookUnreadable(f"{response.url} answered more than {limit} bytes")
     return body

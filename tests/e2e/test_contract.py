@@ -205,6 +205,10 @@ async def test_messages_come_in_their_order_with_the_live_artifact(
     assert costs["voice"]["characters"] == report["costBreakdown"]["ttsCharacters"] > 30
     assert costs["transport"]["minutes"] > 0
     assert report["cost"] == 0
+    sip = report["call"]["phoneCallProviderDetails"]["sip"]
+    assert sip["dialedUser"] == user
+    assert f"sip:{user}@127.0.0.1" in sip["headers"]["to"]
+    assert "user-agent" in sip["headers"]
     for kind in ("status-update", "speech-update", "end-of-call-report"):
         message = webhook.messages(kind)[0]
         assert {"call", "phoneNumber", "customer", "assistant", "timestamp"} <= set(message)
@@ -631,3 +635,76 @@ async def test_a_hook_of_the_number_answers_before_any_assistant(
                 await call.wait_over(timeout=20)
         assert sounds_like(studio.hear(heard), expected)
     assert (await house.ended_call(user, number=1))["endedReason"] == "call.ringing.hook-executed-say"
+
+
+async def test_a_caller_who_speaks_while_a_tool_runs_is_answered_and_the_result_is_not_lost(
+    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+) -> None:
+    async def behaviour(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        said = [message for message in body["messages"] if message["role"] == "user"]
+        if len(said) == 1 and body["messages"][-1]["role"] == "user":
+            part = {
+                "index": 0,
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "book", "arguments": "{}"},
+            }
+            return await stream(request, [chunk(tool_calls=[part]), b"data: [DONE]\n\n"])
+        return await stream(request, [chunk(content="Yes, I am still here."), b"data: [DONE]\n\n"])
+
+    async def slowly(message: dict[str, Any]) -> web.StreamResponse:
+        await asyncio.sleep(8)
+        return web.json_response({"results": [{"toolCallId": "call_1", "result": "Booked."}]})
+
+    chat.behaviour = behaviour
+    webhook.replies["tool-calls"] = slowly
+    silent = {**BOOK, "messages": [{"type": "request-start", "content": ""}]}
+    user = await number(
+        house, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=[silent])}
+    )
+    async with place_call(house.uri(user), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("Please book me in for Monday."))
+        await webhook.wait_for("tool-calls")
+        await ask(call, studio.say("Are you still there?"))
+        await heard_something(heard, quiet=1.5)
+        await asyncio.sleep(5)
+    assert sounds_like(studio.hear(heard), "yes i am still here")
+    second = next(r for r in chat.requests if sum(m["role"] == "user" for m in r["messages"]) == 2)
+    told = [message for message in second["messages"] if message["role"] == "tool"]
+    assert told == [
+        {
+            "role": "tool",
+            "content": "Tool Result Still Pending But Proceed Further If Possible.",
+            "tool_call_id": "call_1",
+        }
+    ]
+    report = await webhook.wait_for("end-of-call-report")
+    results = [m["result"] for m in report["artifact"]["messages"] if m["role"] == "tool_call_result"]
+    assert results == ["Booked."]
+    words = [m["message"] for m in report["artifact"]["messages"] if m["role"] == "user"]
+    assert "Monday" in words[0]
+    assert "Monday" not in words[1], "what was said before the tool is not said again"
+
+
+async def test_a_first_message_may_be_an_audio_file(house: House, studio: Studio, heard: Path) -> None:
+    recorded = studio.say("Please book me in for Monday.").read_bytes()
+
+    async def file(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=recorded, content_type="audio/wav")
+
+    app = web.Application()
+    app.router.add_get("/hello.wav", file)
+    async with served(app) as url:
+        user = await number(house, {"firstMessage": f"{url}/hello.wav"})
+        async with place_call(house.uri(user), record=heard) as call:
+            await call.wait_for("media")
+            await heard_something(heard)
+        assert sounds_like(studio.hear(heard), "please book me in for monday")
+        missing = await number(house, {"firstMessage": f"{url}/gone.wav"})
+    async with raw_call(missing, house.sip_port) as raw:
+        assert await raw.final() == 200
+        raw.acknowledge()
+        await asyncio.sleep(0.5)
+    assert house.logged("first_message_audio_failed")

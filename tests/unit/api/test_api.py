@@ -166,7 +166,7 @@ async def test_an_unknown_path_is_a_404_of_the_same_shape(api: Api) -> None:
 async def test_every_resource_goes_from_creation_to_deletion(api: Api) -> None:
     _, assistant = await api("POST", "/assistant", {"name": "A"})
     bodies: dict[str, Any] = {
-        "/tool": {"type": "function", "function": {"name": "book"}, "async": True},
+        "/tool": {"type": "function", "function": {"name": "book"}, "async": True, "server": {"url": "http://h"}},
         "/squad": {"name": "Team", "members": [{"assistantId": assistant["id"]}]},
         "/structured-output": {"name": "topic", "schema": {"type": "object"}},
         "/credential": {
@@ -309,3 +309,23 @@ async def test_a_multipart_body_without_a_boundary_in_its_header_is_read(api: Ap
     status, file = await api("POST", "/file", data=body, headers={"Content-Type": "multipart/form-data"})
     assert status == 201, file
     assert (file["name"], file["bytes"]) == ("n.txt", 10)
+
+
+async def test_a_running_calls_name_survives_and_an_erased_call_stays_erased(engine: AsyncEngine) -> None:
+    calls = Calls(engine, org_id="o")
+    document: dict[str, Any] = {
+        "id": "c",
+        "orgId": "o",
+        "createdAt": "1",
+        "updatedAt": "1",
+        "status": "in-progress",
+    }
+    await calls.save(document | {"name": None})
+    await calls.save(document | {"name": "Given meanwhile"})
+    await calls.save(document | {"name": None, "status": "ended", "analysis": {"successEvaluation": "x" * 999}})
+    found = await calls.get("c")
+    assert found is not None
+    assert (found.document["name"], found.document["status"]) == ("Given meanwhile", "ended")
+    await calls.delete("c")
+    assert not await calls.save(document, if_there=True)
+    assert await calls.get("c") is None
