@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from ari_assistant.ari.errors import AriError, AriRequestError
 from ari_assistant.ari.events import AriEvent
 from ari_assistant.ari.resources import Channel
-from ari_assistant.calls.analysis import analyse, structured_outputs
 from ari_assistant.calls.cast import Cast, cast_for
 from ari_assistant.calls.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
 from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
 from ari_assistant.calls.messages import CallMessages
 from ari_assistant.calls.models import rules_config
 from ari_assistant.calls.record import CallRecord
+from ari_assistant.calls.report import Report
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.session import Session
 from ari_assistant.calls.state import CallEvent, CallState
@@ -34,7 +34,6 @@ from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.server import Server
-from ari_assistant.vapi.structured_output import StructuredOutput
 from ari_assistant.vapi.without_secrets import without_secrets
 from ari_assistant.webhooks.outbox import Outbox
 
@@ -369,87 +368,24 @@ class PhoneCall:
 
     async def _report(self, record: CallRecord) -> None:
         assert self._outbox is not None
-        assert record.ending is not None
+        assert self._messages is not None
+        assert self._call_log is not None
+        report = Report(
+            self._services,
+            record,
+            self._messages,
+            session=self._session,
+            cast=self._cast,
+            variables=self._variables,
+            fill=self._fill,
+            call_log=self._call_log,
+            log=self._log,
+        )
         try:
-            await self._analyse(record)
-            if await self._services.calls.get(record.id) is not None:  # it may have been erased already
-                await self._keep_log(record)
-            if self._session is not None:
-                record.take_results(self._session.conversation(), self._variables)
-            record.touch()
-            async with self._storing:
-                await self._services.calls.save(record.wire(), if_there=True)
-        except Exception:
-            self._log.exception("report_incomplete")
+            async with self._storing:  # after what is still being saved
+                await report.make()
         finally:
-            self._send_report(record)
             self._outbox.close()
-            if self._call_log is not None:
-                self._call_log.close()
-
-    async def _analyse(self, record: CallRecord) -> None:
-        session, cast = self._session, self._cast
-        if session is None or cast is None or record.assistant is None:
-            return
-        assert record.ending is not None
-        transcript = session.history.transcript()
-        plan = self._assistant.analysis_plan
-        if cast.analyst is not None:
-            record.analysis = await analyse(
-                plan,
-                cast.analyst,
-                fill=self._fill,
-                messages=len(session.history.entries),
-                transcript=transcript,
-                ended_reason=record.ending.reason,
-                system_prompt="\n".join(message.content for message in session.system()),
-                used=session.used,
-            )
-        outputs = await self._structured_outputs()
-        if outputs:
-            record.structured_outputs = await structured_outputs(
-                outputs,
-                cast.analyst,
-                fill=self._fill,
-                transcript=transcript,
-                ended_reason=record.ending.reason,
-                used=session.used,
-            )
-
-    async def _structured_outputs(self) -> dict[str, StructuredOutput]:
-        plan = self._assistant.artifact_plan
-        found: dict[str, StructuredOutput] = {}
-        documents: list[tuple[str, JsonObject]] = []
-        for output_id in (plan.structured_output_ids or ()) if plan else ():
-            resource = await self._services.catalogue.structured_outputs.get(output_id)
-            if resource is not None:
-                documents.append((resource.id, resource.document))
-        documents += [(str(d.get("name")), d) for d in ((plan.structured_outputs or ()) if plan else ())]
-        for key, document in documents:
-            try:
-                found[key] = StructuredOutput.model_validate(document)
-            except ValidationError as fault:
-                self._log.warning("structured_output_unreadable", id=key, reason=str(fault)[:300])
-        return found
-
-    async def _keep_log(self, record: CallRecord) -> None:
-        if self._call_log is None:
-            return
-        text = self._call_log.text()
-        plan = self._assistant.artifact_plan
-        if plan is not None and plan.logging_enabled is False:
-            return
-        path = self._services.options.logs_dir / f"{record.id}.jsonl"
-
-        def write() -> None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-
-        try:
-            await asyncio.to_thread(write)
-            record.log_kept = True
-        except OSError as fault:
-            self._log.error("call_log_not_kept", reason=str(fault))
 
     def _save(self, record: CallRecord) -> None:
         """Store the record as it is now, without waiting."""
@@ -459,31 +395,6 @@ class PhoneCall:
         """Save the record as it is now, after those saved before it (the lock is fair)."""
         async with self._storing:
             await self._services.calls.save(document)
-
-    def _send_report(self, record: CallRecord) -> None:
-        assert record.ending is not None
-        assert self._messages is not None
-        artifact, wire = record.artifact, record.wire()
-        self._messages.send(
-            "end-of-call-report",
-            endedReason=record.ending.reason,
-            startedAt=wire["startedAt"],
-            endedAt=wire["endedAt"],
-            durationSeconds=round(record.seconds, 3),
-            durationMs=round(record.seconds * 1000),
-            durationMinutes=round(record.seconds / 60, 4),
-            transcript=artifact.get("transcript", ""),
-            summary=wire["summary"],
-            messages=artifact.get("messages", []),
-            recordingUrl=artifact.get("recordingUrl"),
-            stereoRecordingUrl=artifact.get("stereoRecordingUrl"),
-            analysis=wire["analysis"] or {},
-            artifact=artifact,
-            cost=0,
-            costBreakdown=wire["costBreakdown"],
-            costs=record.costs,
-            destination=record.destination,
-        )
 
     # -- variables ------------------------------------------------------------------------------------------
 

@@ -54,8 +54,8 @@ async def run_query(engine: AsyncEngine, query: AnalyticsQuery) -> JsonObject:
 
     groups: list[tuple[str, Any]] = [(name, _GROUPS[name]) for name in query.group_by or ()]
     for variable in query.group_by_variable_value or ():
-        name = str(variable.get("key"))
-        groups.append((name, CallRow.document[("artifact", "variableValues", name)].as_string()))
+        key = variable.key
+        groups.append((key, CallRow.document[("artifact", "variableValues", key)].as_string()))
     bucket = func.substr(CallRow.created_at, 1, _SECOND if step == "second" else _MINUTE)
     keys = [expression for _, expression in groups] + ([bucket] if step else [])
     figures = []

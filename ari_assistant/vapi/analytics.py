@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from ari_assistant.vapi.base import Contract, JsonObject
+from ari_assistant.vapi.base import Contract
 
 __all__ = ["AnalyticsOperation", "AnalyticsQueries", "AnalyticsQuery", "TimeRange"]
 
@@ -72,9 +72,11 @@ class TimeRange(Contract):
     def _is_time(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                datetime.fromisoformat(value)
+                moment = datetime.fromisoformat(value)
             except ValueError:
                 raise ValueError("must be a valid ISO 8601 date string") from None
+            if not 1970 <= moment.year <= 9_000:
+                raise ValueError("must be a date from 1970 to 9000")
         return value
 
     @field_validator("timezone")
@@ -88,16 +90,22 @@ class TimeRange(Contract):
         return value
 
 
+class VariableValueGroupBy(Contract):
+    """Groups by the value that a variable had in the end."""
+
+    key: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
 class AnalyticsQuery(Contract):
     """One query."""
 
     table: Literal["call", "subscription"]
     name: Annotated[str, Field(max_length=40)]
-    operations: list[AnalyticsOperation]
+    operations: Annotated[list[AnalyticsOperation], Field(min_length=1, max_length=50)]
     group_by: (
         list[Literal["type", "assistantId", "endedReason", "analysis.successEvaluation", "status"]] | None
     ) = None
-    group_by_variable_value: list[JsonObject] | None = None
+    group_by_variable_value: Annotated[list[VariableValueGroupBy], Field(max_length=10)] | None = None
     time_range: TimeRange | None = None
 
 

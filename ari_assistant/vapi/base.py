@@ -6,9 +6,9 @@ import secrets
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator
+from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
@@ -16,6 +16,7 @@ __all__ = [
     "Contract",
     "JsonObject",
     "OpenContract",
+    "VendorContract",
     "call_id",
     "chosen_by",
     "iso",
@@ -62,6 +63,20 @@ def refuse_unknown(schema: type[BaseModel], given: Any, vendor_fields: Mapping[s
         fault = PydanticCustomError("extra_forbidden", "Extra inputs are not permitted")
         details = [InitErrorDetails(type=fault, loc=(name,), input=given[name]) for name in unknown]
         raise ValidationError.from_exception_data(schema.__name__, details)
+
+
+class VendorContract(OpenContract):
+    """A schema chosen by `provider`. An unknown property of a provider in `vendor_fields` is refused; a provider that
+    is not in it may have any."""
+
+    vendor_fields: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Provider → its own fields beside the common ones."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_properties(cls, given: Any) -> Any:
+        refuse_unknown(cls, given, cls.vendor_fields)
+        return given
 
 
 def chosen_by(field: str, known: Collection[str], *, otherwise: str | None = None) -> Discriminator:

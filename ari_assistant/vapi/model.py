@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ari_assistant.vapi.base import JsonObject, OpenContract, refuse_unknown
+from ari_assistant.vapi.base import JsonObject, OpenContract, VendorContract
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import Function, Tool
 
@@ -65,9 +65,11 @@ class KnowledgeBase(OpenContract):
     server: Server | None = None
 
 
-class Model(OpenContract):
+class Model(VendorContract):
     """Which model speaks. Any provider name is accepted and mapped to what is configured; an unknown property
     of a known provider is refused."""
+
+    vendor_fields = _VENDOR_FIELDS
 
     provider: str
     model: str | None = None
@@ -88,12 +90,6 @@ class Model(OpenContract):
     word_level_confidence_enabled: bool | None = None
     emotion_recognition_enabled: bool | None = None
     num_fast_turns: Annotated[float, Field(ge=0)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_properties(cls, given: Any) -> Any:
-        refuse_unknown(cls, given, _VENDOR_FIELDS)
-        return given
 
     @model_validator(mode="after")
     def _has_url(self) -> Model:

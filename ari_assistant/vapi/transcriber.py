@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ari_assistant.vapi.base import Contract, JsonObject, OpenContract, refuse_unknown
+from ari_assistant.vapi.base import Contract, JsonObject, VendorContract
 from ari_assistant.vapi.server import Server
 
 __all__ = ["Transcriber"]
@@ -44,9 +44,11 @@ class TranscriberFallbackPlan(Contract):
     transcribers: list[JsonObject] | None = None
 
 
-class Transcriber(OpenContract):
+class Transcriber(VendorContract):
     """Which transcriber listens. Any provider name is accepted; an unknown property of a known provider is
     refused. Transcripts below `confidenceThreshold` (0.4) are dropped where the provider tells a confidence."""
+
+    vendor_fields = _VENDOR_FIELDS
 
     provider: str
     model: str | None = None
@@ -55,12 +57,6 @@ class Transcriber(OpenContract):
     confidence_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     server: Server | None = None
     fallback_plan: TranscriberFallbackPlan | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_properties(cls, given: Any) -> Any:
-        refuse_unknown(cls, given, _VENDOR_FIELDS)
-        return given
 
     @model_validator(mode="after")
     def _has_server(self) -> Transcriber:

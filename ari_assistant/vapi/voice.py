@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ari_assistant.vapi.base import Contract, JsonObject, OpenContract, refuse_unknown
+from ari_assistant.vapi.base import Contract, JsonObject, VendorContract
 from ari_assistant.vapi.server import Server
 
 __all__ = ["ChunkPlan", "FormatPlan", "Voice"]
@@ -74,8 +74,10 @@ class VoiceFallbackPlan(Contract):
     voices: list[JsonObject]
 
 
-class Voice(OpenContract):
+class Voice(VendorContract):
     """Which voice speaks. Any provider name is accepted; an unknown property of a known provider is refused."""
+
+    vendor_fields = _VENDOR_FIELDS
 
     provider: str
     voice_id: str | None = None
@@ -90,12 +92,6 @@ class Voice(OpenContract):
     input_reformatting_enabled: bool | None = None
     input_min_characters: float | None = None
     input_punctuation_boundaries: list[str] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_properties(cls, given: Any) -> Any:
-        refuse_unknown(cls, given, _VENDOR_FIELDS)
-        return given
 
     @model_validator(mode="after")
     def _has_server(self) -> Voice:

@@ -233,6 +233,22 @@ async def test_every_resource_goes_from_creation_to_deletion(api: Api) -> None:
             "assistant.property assistantId should not exist",
         ),
         ("/analytics", {"queries": [{"table": "call", "name": "x"}]}, "queries.0.operations should not be null"),
+        ("/analytics", {"queries": [{"table": "call", "name": "x", "operations": []}]}, "queries.0.operations"),
+        (
+            "/analytics",
+            {
+                "queries": [
+                    {
+                        "table": "call",
+                        "name": "x",
+                        "operations": [{"operation": "count", "column": "id"}],
+                        "timeRange": {"start": "0001-01-01"},
+                        "groupByVariableValue": [{"key": 'a"b'}],
+                    }
+                ]
+            },
+            "must be a date from 1970",
+        ),
     ],
 )
 async def test_every_fault_is_named_with_its_path(api: Api, path: str, body: Any, message: str) -> None:
