@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from ari_assistant.calls.cast import Cast
 from ari_assistant.calls.conversation import Conversation
 from ari_assistant.calls.costs import Consumption
 from ari_assistant.calls.ending import END_PHRASE, MAX_DURATION, SILENCE, Ending
 from ari_assistant.calls.line import Line
+from ari_assistant.calls.listening import NOT_UNDERSTOOD, Listening
 from ari_assistant.calls.messages import CallMessages
 from ari_assistant.calls.metrics import TurnTimes
 from ari_assistant.calls.models import metadata_fields
@@ -27,7 +25,7 @@ from ari_assistant.calls.tool_runner import ToolRunner
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_messages
 from ari_assistant.dialogue.template import Fill
-from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, SAMPLE_RATE, Pcm
+from ari_assistant.media.frame import Pcm
 from ari_assistant.media.g711 import Law
 from ari_assistant.media.playout import Spoken
 from ari_assistant.media.port import MediaPort
@@ -36,7 +34,6 @@ from ari_assistant.media.rtp import RtpPacket
 from ari_assistant.media.wav import read_wav
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage
-from ari_assistant.providers.transcriber import TranscriberStream
 from ari_assistant.turns.idle import SilenceTimer
 from ari_assistant.turns.turn_taking import (
     Command,
@@ -58,9 +55,6 @@ from ari_assistant.webhooks.sender import WebhookFailed
 
 __all__ = ["Session", "turn_options"]
 
-_PRE_ROLL_FRAMES = 15
-_SILENCE: Pcm = np.zeros(FRAME_SAMPLES, np.int16)
-_MAX_UTTERANCE_SECONDS = 45
 _GOODBYE_SECONDS = 20.0
 _AUDIO_URL = re.compile(r"https?://\S+")
 _RECORD_INTERVAL_SECONDS = 0.5
@@ -119,14 +113,8 @@ class Session:
         self._line = Line(law, recording=recording, heard=self._frame_heard, reply_began=self._reply_began)
         self._detector = services.speech.new_detector()
         self._voice = cast.voice
-        self._stream: TranscriberStream | None = cast.stream
-        self._heard: deque[Pcm] = deque(maxlen=_PRE_ROLL_FRAMES)
         self._turns = TurnTaking(turn_options(assistant, services.options.turns), now=self._now())
-        self._pre_roll: deque[Pcm] = deque(maxlen=_PRE_ROLL_FRAMES)
-        self._utterance: deque[Pcm] = deque(maxlen=round(_MAX_UTTERANCE_SECONDS / PTIME_SECONDS))
-        self._collecting = False
         self._utterance_began = 0.0
-        self._recognition: asyncio.Task[str] | None = None
         self._reply: asyncio.Task[None] | None = None
         self._reply_over = asyncio.Event()
         self._all_played = asyncio.Event()
@@ -145,6 +133,7 @@ class Session:
         self.history = History()
         self.times: list[TurnTimes] = []
         self.used = Consumption()
+        self._listening = Listening(cast, self.used, spawn=self._spawn, log=log)
         self._runner = ToolRunner(
             cast.tools,
             messages=messages,
@@ -230,7 +219,6 @@ class Session:
 
     def conversation(self) -> Conversation:
         """What it has come to so far."""
-        listener = self._stream or self._cast.transcriber
         return Conversation(
             history=self.history,
             openai_messages=self.openai_messages(),
@@ -240,7 +228,7 @@ class Session:
             provider_names={
                 "model": self._cast.model.name,
                 "voice": self._voice.name,
-                "transcriber": listener.name,
+                "transcriber": self._listening.name,
             },
         )
 
@@ -255,8 +243,7 @@ class Session:
                 self._group = group
                 self._services.ticker.subscribe(self, self._tick, self._tick_failed)
                 group.create_task(self._record(), name="record")
-                if self._stream is not None:
-                    group.create_task(self._listen_along(self._stream), name="listen")
+                group.create_task(self._listening.run(), name="listen")
                 self._messages.send("assistant.started", newAssistant=without_secrets(self._assistant.wire()))
                 self._open()
         finally:
@@ -281,14 +268,6 @@ class Session:
         self._finishing = True
         self._start_reply(self._say_and_end(text, ending), "announcement")
 
-    async def _listen_along(self, stream: TranscriberStream) -> None:
-        """Keep the transcriber's stream; when it is gone the local transcriber goes on with whole utterances."""
-        try:
-            await stream.run()
-        except ProviderError as fault:
-            self._log.error("transcriber_stream_lost", provider=fault.provider, reason=str(fault), instead="local")
-        self._stream = None
-
     # -- the clock ------------------------------------------------------------------------------------------
 
     def _tick(self, now: float, skipped: int) -> None:
@@ -297,9 +276,7 @@ class Session:
             self._reply_over.set()
         if not self._line.playout.queued:
             self._all_played.set()
-        if self._stream is not None:
-            caller = self._heard.popleft() if self._heard else _SILENCE
-            self._stream.push(caller, self._line.last_sent)
+        self._listening.tick(self._line.last_sent)
         if self._hang_at is not None and now >= self._hang_at:
             self._hang_at = None
             self._messages.send("hang")
@@ -326,11 +303,7 @@ class Session:
     # -- hearing --------------------------------------------------------------------------------------------
 
     def _frame_heard(self, frame: Pcm, now: float) -> None:
-        self._pre_roll.append(frame)
-        if self._stream is not None:
-            self._heard.append(frame)
-        if self._collecting:
-            self._utterance.append(frame)
+        self._listening.receive(frame)
         self._obey(self._turns.receive_frame(self._detector.receive(frame), now=now))
 
     def _obey(self, commands: Iterable[Command]) -> None:
@@ -349,8 +322,7 @@ class Session:
                     self._tell_speech("user", "stopped")
                     self._start_reply(self._answer(turn, times), f"reply-{turn}")
                 case OverlapDismissed():
-                    self._collecting = False
-                    self._utterance.clear()
+                    self._listening.forget()
                 case Interrupted():
                     if self.times:
                         self.times[-1].interrupted = True
@@ -359,53 +331,26 @@ class Session:
                     self._cut()
 
     def _collect(self) -> None:
-        """An utterance begins a little before the first voiced frame."""
-        self._utterance.clear()
-        self._utterance.extend(self._pre_roll)
         self._utterance_began = self._now()
-        self._collecting = True
+        self._listening.collect()
 
     def _recognise(self) -> None:
         """Begin to recognise what has been collected, if there is a conversation to do it for."""
-        if self._group is None or self._finishing:
-            return
-        if self._recognition is not None:
-            self._recognition.cancel()
-        pcm = np.concatenate(list(self._utterance)) if self._utterance else np.zeros(0, np.int16)
-        self._recognition = self._group.create_task(self._transcribe(pcm), name="transcribe")
-
-    async def _words(self, pcm: Pcm) -> str:
-        """Raises ProviderError."""
-        if self._stream is not None:
-            try:
-                return await self._stream.words()
-            except ProviderError as fault:
-                self._log.error("transcriber_failed", reason=str(fault), instead="local")
-        self.used.heard_seconds += pcm.size / SAMPLE_RATE
-        return await self._cast.transcriber.transcribe(pcm)
-
-    async def _transcribe(self, pcm: Pcm) -> str:
-        """The words, `""` for none. A fault is kept for the reply, which tells the caller."""
-        if pcm.size < SAMPLE_RATE // 10:
-            return ""
-        try:
-            return (await self._words(pcm)).strip()
-        except ProviderError as fault:
-            self._log.error("transcriber_failed", reason=str(fault))
-            return _NOT_UNDERSTOOD
+        if self._group is not None and not self._finishing:
+            self._listening.recognise()
 
     def _withdraw(self) -> None:
         """The caller goes on: nothing of the reply has been heard, nothing of it remains."""
-        if self._recognition is not None:
-            self._recognition.cancel()
-            self._recognition = None
+        self._listening.withdraw()
         if self._reply is not None:
             self._reply.cancel()
             self._reply = None
         self._line.playout.close()
         self._caller_words = None
         self._hang_at = None
-        if not self._collecting:  # a tool has been called because of what was said before: this is something new
+        if (
+            not self._listening.collecting
+        ):  # a tool has been called because of what was said before: this is something new
             self._collect()
 
     # -- speaking -------------------------------------------------------------------------------------------
@@ -450,17 +395,13 @@ class Session:
 
     async def _answer(self, turn: int, times: TurnTimes) -> None:
         """The reply to one utterance of the caller."""
-        if self._recognition is None:
-            self._recognise()
-        assert self._recognition is not None
-        words = await self._recognition
-        self._recognition = None
+        words = await self._listening.words()
         times.transcribed = self._now()
-        if words is _NOT_UNDERSTOOD:
+        if words is NOT_UNDERSTOOD:
             await self._speak(times, _texts([self._services.options.prompts.not_understood]))
             return
         if not words:
-            self._collecting = False
+            self._listening.forget()
             self._hang_at = None
             self._obey(self._turns.reply_over(turn, now=self._now()))
             return
@@ -570,8 +511,7 @@ class Session:
         self._tell_speech("assistant", "started")
         self._turns.reply_heard(turn, protected=self._protected or self._finishing)
         if self._turns.state is TurnState.SPEAKING:
-            self._collecting = False
-            self._utterance.clear()
+            self._listening.forget()
 
     def _close_reply(self, turn: int) -> Spoken | None:
         spoken = self._line.playout.close()
@@ -592,8 +532,7 @@ class Session:
         words, self._caller_words = self._caller_words, None
         if words is None:
             return
-        if self._stream is not None:
-            self._stream.forget()
+        self._listening.taken()
         self.history.add(words)
         self._messages.send_transcript("user", words.text, final=True)
         self._tell_conversation()
@@ -601,8 +540,7 @@ class Session:
     def _commit_for_good(self) -> None:
         """A tool is called because of these words: what the caller says from now on is something new."""
         self._commit_caller()
-        self._utterance.clear()
-        self._collecting = False
+        self._listening.forget()
 
     async def _wait_until_played(self) -> None:
         while self._line.playout.queued:
@@ -660,10 +598,6 @@ class Session:
             self._log.warning("goodbye_timed_out")
         finally:
             self._end(ending)
-
-
-_NOT_UNDERSTOOD = "\0"
-"""Stands for a recognition that failed: no transcript holds a NUL."""
 
 
 async def _texts(texts: Iterable[str]) -> AsyncGenerator[str, None]:
