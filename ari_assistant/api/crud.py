@@ -98,20 +98,16 @@ class Crud:
         group = Endpoints(self.noun)
         object.__setattr__(self, "endpoints", group)
         one = f"{self.path}/{{id}}"
-        noun = self.noun.lower()
+        noun = f"{'an' if self.noun[0] in 'AEIO' else 'a'} {self.noun.lower()}"
         described, many = self.answer, self.list_answer
         add = group.add
-        add("POST", self.path, body=self.body, answer=described, status=201, summary=f"Create a {noun}")(
-            self.create
-        )
+        add("POST", self.path, body=self.body, answer=described, status=201, summary=f"Create {noun}")(self.create)
         add("GET", self.path, query=self.list_query, answer=many, errors=(400,), summary="List, newest first")(
             self.list_all
         )
-        add("GET", one, answer=described, errors=(404,), summary=f"Get a {noun}")(self.get)
-        add("PATCH", one, body=self.patch, answer=described, errors=(404,), summary=f"Change a {noun}")(
-            self.update
-        )
-        add("DELETE", one, answer=described, errors=(400, 404), summary=f"Delete a {noun}")(self.delete)
+        add("GET", one, answer=described, errors=(404,), summary=f"Get {noun}")(self.get)
+        add("PATCH", one, body=self.patch, answer=described, errors=(404,), summary=f"Change {noun}")(self.update)
+        add("DELETE", one, answer=described, errors=(400, 404), summary=f"Delete {noun}")(self.delete)
 
     async def found(self, request: web.Request) -> Resource:
         """The resource of the path. Raises ApiFault (404)."""
