@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,10 +15,11 @@ from ari_assistant.ari.events import AriEvent
 from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
 from ari_assistant.vapi.destination import Destination
 
-__all__ = ["dial_and_bridge", "refer_target"]
+__all__ = ["dial_and_bridge", "refer_target", "sip_headers"]
 
 _BUSY = frozenset({17})
 """Q.850 causes: user busy."""
+_TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,128}")
 _NO_ANSWER = frozenset({18, 19, 20, 127})
 
 
@@ -34,6 +36,17 @@ def refer_target(destination: Destination) -> str:
         pairs = (f"{quote(str(k), safe='')}={quote(str(v), safe='')}" for k, v in destination.sip_headers.items())
         uri += ("&" if "?" in uri else "?") + "&".join(pairs)
     return uri
+
+
+def sip_headers(destination: Destination) -> dict[str, str]:
+    """The headers for the destination's INVITE. A name that is no SIP token is left out; what a template brought in
+    cannot begin a header of its own."""
+    given = destination.sip_headers or {}
+    return {name: _one_line(str(value)) for name, value in given.items() if _TOKEN.fullmatch(name)}
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 async def dial_and_bridge(
@@ -61,16 +74,14 @@ async def dial_and_bridge(
 
     stop = ari.on_channel(channel_id, heard)
     started = ari.expect_start(channel_id)
-    variables = {
-        f"PJSIP_HEADER(add,{name})": str(value) for name, value in (destination.sip_headers or {}).items()
-    }
+    variables = {f"PJSIP_HEADER(add,{name})": value for name, value in sip_headers(destination).items()}
     channel = ari.channels.get(channel_id)
     try:
         await ari.channels.originate(
             endpoint=f"PJSIP/outbound/{target}",
             app=ari.app,
             channelId=channel_id,
-            callerId=caller_id,
+            callerId=_one_line(caller_id),
             timeout_seconds=seconds,
             variables=variables,
         )

@@ -59,8 +59,14 @@ class OpenAIModel:
         import openai
 
         try:
-            create = cast("Any", self._client.chat.completions.create)
-            stream = await create(stream=True, extra_body=request.extra or None, **self._body(request))
+            create = cast("Any", self._client.chat.completions.with_raw_response.create)
+            raw = await create(stream=True, extra_body=request.extra or None, **self._body(request))
+            if raw.headers.get("content-type", "").startswith("application/json"):
+                # Some servers do not stream, whatever they are asked (contract §11.2).
+                for event in _whole(json.loads(await raw.http_response.aread())):
+                    yield event
+                return
+            stream = raw.parse()
             async with stream, aclosing(self._events(stream)) as events:
                 async for event in events:
                     yield event
@@ -103,8 +109,7 @@ class OpenAIModel:
                 cached = getattr(details, "cached_tokens", None) or 0
                 yield Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached)
             for choice in getattr(chunk, "choices", None) or ():
-                # An endpoint that does not stream answers with one whole completion.
-                delta = getattr(choice, "delta", None) or getattr(choice, "message", None)
+                delta = choice.delta
                 if delta is None:
                     continue
                 if delta.content:
@@ -127,6 +132,26 @@ class OpenAIModel:
                 yield ToolCall(call_id or f"call_{index}", name, arguments or "{}")
         if legacy[0]:
             yield ToolCall("call_0", legacy[0], legacy[1] or "{}")
+
+
+def _whole(answer: Any) -> list[ModelEvent]:
+    """The events of a completion that came in one piece. Raises ValueError when it is none."""
+    try:
+        message = answer["choices"][0]["message"]
+        events: list[ModelEvent] = [TextDelta(message["content"])] if message.get("content") else []
+        for number, call in enumerate(message.get("tool_calls") or ()):
+            function = call["function"]
+            events.append(
+                ToolCall(
+                    call.get("id") or f"call_{number}", function["name"], _text(function.get("arguments")) or "{}"
+                )
+            )
+        usage = answer.get("usage") or {}
+        if usage:
+            events.append(Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0))
+    except (KeyError, IndexError, TypeError, AttributeError) as fault:
+        raise ValueError(f"a completion without {fault}") from fault
+    return events
 
 
 def _text(arguments: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from openai import AsyncOpenAI
 
 from ari_assistant.config.ports import free_tcp_port
 from ari_assistant.providers.errors import ProviderError, ProviderRejected, ProviderTimeout, ProviderUnavailable
-from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
+from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
 from ari_assistant.providers.openai import OpenAIModel, base_url
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
 
@@ -176,3 +177,98 @@ async def test_a_real_model_streams_and_can_be_cancelled(llama: str) -> None:
     assert len(pieces) > 1
     assert "".join(pieces).strip()
     await client.close()
+
+
+async def test_a_tool_call_is_put_together_from_its_pieces_and_tokens_are_counted(server: ChatServer) -> None:
+    pieces: list[dict[str, Any]] = [
+        {"index": 0, "id": "a", "type": "function", "function": {"name": "book", "arguments": ""}},
+        {"index": 1, "id": "b", "type": "function", "function": {"name": "look", "arguments": "{}"}},
+        {"index": 0, "function": {"arguments": '{"day":'}},
+        {"index": 0, "function": {"arguments": '"Mon"}'}},
+    ]
+    usage = {
+        "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14,
+                  "prompt_tokens_details": {"cached_tokens": 7}},
+    }  # fmt: skip
+
+    async def behaviour(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+        events = [chunk(content="One moment."), *(chunk(tool_calls=[piece]) for piece in pieces)]
+        last = b"data: " + json.dumps(usage).encode() + b"\n\n"
+        return await stream(request, [*events, last, b"data: [DONE]\n\n"])
+
+    server.behaviour = behaviour
+    assert await reply(server.url, ASK) == [
+        TextDelta("One moment."),
+        Usage(11, 3, 7),
+        ToolCall("a", "book", '{"day":"Mon"}'),
+        ToolCall("b", "look", "{}"),
+    ]
+    assert server.requests[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_a_bare_function_call_chunk_is_a_tool_call(server: ChatServer) -> None:
+    body = {"function_call": {"name": "transferCall", "arguments": {"destination": "sip:a@b"}}}
+
+    async def behaviour(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+        return await stream(request, [b"data: " + json.dumps(body).encode() + b"\n\n", b"data: [DONE]\n\n"])
+
+    server.behaviour = behaviour
+    assert await reply(server.url, ASK) == [ToolCall("call_0", "transferCall", '{"destination": "sip:a@b"}')]
+
+
+async def test_the_conversation_with_its_tools_goes_out_in_openais_form(server: ChatServer) -> None:
+    call = ToolCall("a", "book", "{}")
+    messages = [
+        ChatMessage("user", "Book."),
+        ChatMessage("assistant", "", (call,)),
+        ChatMessage("tool", "Done.", tool_call_id="a"),
+    ]
+    spec = ToolSpec("book", "Books.", {"type": "object", "properties": {}}, strict=True)
+    request = ModelRequest(messages, tools=[spec], json_schema={"type": "object"})
+    await reply(server.url, request)
+    body = server.requests[0]
+    function = {"name": "book", "arguments": "{}"}
+    assert body["messages"] == [
+        {"role": "user", "content": "Book."},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "a", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "Done.", "tool_call_id": "a"},
+    ]
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "function": {
+                "name": "book",
+                "description": "Books.",
+                "parameters": {"type": "object", "properties": {}},
+                "strict": True,
+            },
+        }
+    ]
+    assert body["response_format"]["json_schema"]["schema"] == {"type": "object"}
+
+
+async def test_a_completion_that_is_not_streamed_is_read_whole(server: ChatServer) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "book", "arguments": "{}"}}
+
+    async def behaviour(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+        message = {"role": "assistant", "content": "Hello.", "tool_calls": [call]}
+        usage = {"prompt_tokens": 5, "completion_tokens": 2}
+        return web.json_response({"choices": [{"index": 0, "message": message}], "usage": usage})
+
+    server.behaviour = behaviour
+    assert await reply(server.url) == [TextDelta("Hello."), ToolCall("a", "book", "{}"), Usage(5, 2)]
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"choices": []}, {"choices": [{"message": None}]}, "x"])
+async def test_json_that_is_no_completion_is_a_provider_error(server: ChatServer, answer: Any) -> None:
+    async def behaviour(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response(answer)
+
+    server.behaviour = behaviour
+    with pytest.raises(ProviderRejected, match="unreadable"):
+        await reply(server.url)

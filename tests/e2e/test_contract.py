@@ -21,7 +21,7 @@ from ari_assistant.phone.line import place_call
 from tests.support.assistants import ASSISTANTS
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
 from tests.support.house import House
-from tests.support.listening import ask, heard_something
+from tests.support.listening import ask, heard_something, speaking
 from tests.support.raw_sip import raw_call
 from tests.support.serving import served
 from tests.support.studio import Studio, sounds_like
@@ -708,3 +708,28 @@ async def test_a_first_message_may_be_an_audio_file(house: House, studio: Studio
         raw.acknowledge()
         await asyncio.sleep(0.5)
     assert house.logged("first_message_audio_failed")
+
+
+async def test_a_late_reply_is_told_as_hang_and_an_interruption_as_such(
+    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+) -> None:
+    async def late(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+        await asyncio.sleep(3.5)
+        texts = ["This story goes on for ever and ever, my friend. "] * 12
+        return await stream(request, [*(chunk(content=text) for text in texts), b"data: [DONE]\n\n"])
+
+    chat.behaviour = late
+    user = await number(house, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat)})
+    async with place_call(house.uri(user), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("Tell me about the garden."))
+        await webhook.wait_for("hang")
+        await speaking(heard)
+        await ask(call, studio.say("Stop it, please, that is enough."))
+        interrupted = await webhook.wait_for("user-interrupted")
+    assert interrupted["turnId"]
+    assert len(webhook.messages("hang")) == 1
+    report = await webhook.wait_for("end-of-call-report")
+    told = next(m["message"] for m in report["artifact"]["messages"] if "story" in m["message"])
+    assert told.count("story") < 12, "the history holds what was heard"
