@@ -47,5 +47,5 @@ async def test_a_reply_that_has_begun_is_not_begun_again_by_another() -> None:
 
 
 async def test_the_last_ones_fault_is_told() -> None:
-    with pytest.raises(ProviderTimeout, match="^b:"):
+    with pytest.raises(ProviderTimeout, match=r"^b:"):
         await said(FallbackModel([Scripted("a", None), Scripted("b", None)], lambda *_: None))
