@@ -544,7 +544,7 @@ async def test_custom_voice_and_custom_transcriber_serve_a_call(
 
 
 async def test_after_the_call_its_analysis_recordings_and_log_are_there(
-    house: House, studio: Studio, chat: ChatServer, heard: Path
+    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     async def answers(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         system = body["messages"][0]["content"] if body["messages"][0]["role"] == "system" else ""
@@ -567,6 +567,8 @@ async def test_after_the_call_its_analysis_recordings_and_log_are_there(
         {
             "firstMessage": "Hello.",
             "model": llm(chat),
+            "server": {"url": webhook.url},
+            "serverMessages": ["call.deleted"],
             "analysisPlan": {"structuredDataPlan": {"enabled": True, "schema": {"type": "object"}}},
             "artifactPlan": {"structuredOutputIds": [output["id"]]},
         },
@@ -611,6 +613,8 @@ async def test_after_the_call_its_analysis_recordings_and_log_are_there(
     assert (await house.api("DELETE", f"/call/{record['id']}", {}))[0] == 200
     assert (await house.api("GET", f"/call/{record['id']}"))[0] == 404
     assert not list(house.folder.glob(f"data/*/{record['id']}*"))
+    assert (await webhook.wait_for("call.deleted"))["call"]["id"] == record["id"]
+    assert len(webhook.requests) == 1
 
 
 async def test_a_hook_of_the_number_answers_before_any_assistant(
@@ -733,3 +737,23 @@ async def test_a_late_reply_is_told_as_hang_and_an_interruption_as_such(
     report = await webhook.wait_for("end-of-call-report")
     told = next(m["message"] for m in report["artifact"]["messages"] if "story" in m["message"])
     assert told.count("story") < 12, "the history holds what was heard"
+
+
+async def test_a_knowledge_base_is_asked_before_the_model(
+    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+) -> None:
+    async def documents(_: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response({"documents": [{"content": "We open at nine.", "similarity": 0.9}]})
+
+    webhook.replies["knowledge-base-request"] = documents
+    chat.behaviour = chat.says("At nine.")
+    base = {"provider": "custom-knowledge-base", "server": {"url": webhook.url}}
+    user = await number(house, {"firstMessage": "Hello.", "model": llm(chat, knowledgeBase=base)})
+    async with place_call(house.uri(user), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, studio.say("When are you open?"))
+        await heard_something(heard, quiet=1.5)
+    asked = webhook.messages("knowledge-base-request")[0]
+    assert "open" in asked["messagesOpenAIFormatted"][-1]["content"]
+    assert chat.requests[0]["messages"][-1] == {"role": "system", "content": "Documents:\n\nWe open at nine."}
