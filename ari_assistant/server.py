@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
-from pydantic import ValidationError
 
 from ari_assistant.api.app import build_app
 from ari_assistant.api.context import ApiContext
@@ -28,6 +27,7 @@ from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
 from ari_assistant.calls.access import ProviderAccess, canonical
 from ari_assistant.calls.ending import ABANDONED
+from ari_assistant.calls.erasure import erasure_message
 from ari_assistant.calls.live import LiveCalls
 from ari_assistant.calls.models import ChatEndpoint, ModelChoice
 from ari_assistant.calls.routing import Router
@@ -54,13 +54,9 @@ from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.turns.vad import SileroDetector, SpeechDetector, WebRtcDetector
-from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server as WebhookServer
-from ari_assistant.vapi.server_message import envelope, wants
-from ari_assistant.webhooks.outbox import Outbox
-from ari_assistant.webhooks.precedence import first_server
 from ari_assistant.webhooks.sender import WebhookSender
 from ari_assistant.webhooks.url_policy import UrlPolicy, guarded_session
 
@@ -411,24 +407,12 @@ class Server:
         await self._live.reconcile()
 
     async def _call_event(self, kind: str, call: JsonObject) -> None:
-        """`call.deleted` and `call.delete.failed`, to whoever gets them by the call's assistant."""
+        """See `calls.erasure`."""
         if self._webhooks is None or self._catalogue is None:
             return
-        found = await self._catalogue.assistants.get(call.get("assistantId") or "")
-        document = found.document if found is not None else call.get("assistant") or {}
-        number = await self._catalogue.phone_numbers.get(call.get("phoneNumberId") or "")
-        try:
-            assistant = Assistant.model_validate(document)
-            number_server = phone_number_schema.validate_python(number.document).server if number else None
-        except ValidationError:
-            return
-        server = first_server(assistant.server, number_server, self._org_server)
-        if server is None or not wants(assistant.server_messages, kind):
-            return
-        outbox = Outbox(self._webhooks, call_id=call["id"])
-        outbox.put(server, envelope(kind, timestamp_ms=int(time.time() * 1000), call=call))
-        outbox.close()
-        self._spawn(outbox.run(), f"outbox-{call['id']}")
+        outbox = await erasure_message(self._catalogue, self._webhooks, self._org_server, kind, call)
+        if outbox is not None:
+            self._spawn(outbox.run(), f"outbox-{call['id']}")
 
     def _detectors(self) -> Callable[[], SpeechDetector]:
         if self._settings.vad == "silero":

@@ -10,26 +10,14 @@ from pathlib import Path
 from aiohttp import web
 
 from ari_assistant.api.app import build_app
-from ari_assistant.api.context import ApiContext
-from ari_assistant.store.api_keys import ApiKeys
-from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.database import open_database
-from ari_assistant.store.repositories import Calls
+from tests.support.api import api_context
 
 
 async def main(url: str, port: int) -> None:
     """Serve until killed."""
     engine = open_database(url)
-    context = ApiContext(
-        engine=engine,
-        catalogue=Catalogue(engine, org_id="o"),
-        calls=Calls(engine, org_id="o"),
-        keys=ApiKeys(engine),
-        data_dir=Path(tempfile.gettempdir()),
-        public_url=f"http://127.0.0.1:{port}",
-        api_key="key",
-        health=lambda: {"api": True},
-    )
+    context = api_context(engine, Path(tempfile.gettempdir()))
     runner = web.AppRunner(build_app(context), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

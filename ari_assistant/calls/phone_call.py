@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ _REFER_SECONDS = 10.0
 _LEFT = frozenset({"StasisEnd", "ChannelDestroyed"})
 
 
-class PhoneCall:
+class PhoneCall(ABC):
     """Serves one caller or called. `run` returns when everything of the call is given back and its record is stored.
 
     A subclass says in `_route` how the call comes to its assistant.
@@ -117,9 +118,9 @@ class PhoneCall:
             stop()
             await asyncio.shield(self._close())
 
+    @abstractmethod
     async def _route(self) -> None:
         """Bring the call to its assistant, and hold the conversation."""
-        raise NotImplementedError
 
     def _begin(self, record: CallRecord, number_server: Server | None) -> None:
         """The record is there: from now on the call is stored, logged and told of."""
@@ -283,9 +284,8 @@ class PhoneCall:
                 self._ending = FORWARDED
                 await self._channel.redirect(f"PJSIP/{target}")
                 transfer["status"] = "completed"
-                with suppress(
-                    TimeoutError
-                ):  # the far end hangs up when it has followed; a BYE of ours would be first
+                # The far end hangs up when it has followed; a BYE of ours would overtake the REFER.
+                with suppress(TimeoutError):
                     async with asyncio.timeout(_REFER_SECONDS):
                         await self._gone.wait()
                 if self._serving is not None:

@@ -70,21 +70,24 @@ AuthenticationPlan = Annotated[
 ]
 
 
-class CustomCredential(Contract):
+class _ServerCredential(Contract):
     """How requests to a server of the user's are authenticated."""
 
-    provider: Literal["custom-credential"]
     authentication_plan: AuthenticationPlan
-    encryption_plan: JsonObject | None = None
     name: Name | None = None
 
 
-class WebhookCredential(Contract):
-    """The older form of `custom-credential`."""
+class CustomCredential(_ServerCredential):
+    """… in its present form."""
+
+    provider: Literal["custom-credential"]
+    encryption_plan: JsonObject | None = None
+
+
+class WebhookCredential(_ServerCredential):
+    """… in its older form."""
 
     provider: Literal["webhook"]
-    authentication_plan: AuthenticationPlan
-    name: Name | None = None
 
 
 class SipTrunkGateway(Contract):

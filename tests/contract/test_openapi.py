@@ -13,11 +13,8 @@ import aiohttp
 import pytest
 
 from ari_assistant.api.app import build_app
-from ari_assistant.api.context import ApiContext
-from ari_assistant.store.api_keys import ApiKeys
-from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.database import migrate, open_database
-from ari_assistant.store.repositories import Calls
+from tests.support.api import api_context
 from tests.support.serving import served
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -29,16 +26,7 @@ async def api(folder: Path) -> AsyncGenerator[str, None]:
     url = f"sqlite:///{folder / 'api.db'}"
     await migrate(url)
     engine = open_database(url)
-    context = ApiContext(
-        engine=engine,
-        catalogue=Catalogue(engine, org_id="o"),
-        calls=Calls(engine, org_id="o"),
-        keys=ApiKeys(engine),
-        data_dir=folder,
-        public_url="http://here",
-        api_key="key",
-        health=lambda: {"ari": True},
-    )
+    context = api_context(engine, folder)
     try:
         async with served(build_app(context)) as base:
             yield base

@@ -12,11 +12,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_assistant.api.app import build_app
-from ari_assistant.api.context import ApiContext
 from ari_assistant.store.api_keys import ApiKeys
-from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Calls
+from tests.support.api import api_context
 
 Api = Callable[..., Awaitable[tuple[int, Any]]]
 ready = {"database": True, "ari": False}
@@ -38,16 +37,7 @@ def keys(engine: AsyncEngine) -> ApiKeys:
 
 @pytest.fixture
 async def api(tmp_path: Path, engine: AsyncEngine) -> AsyncGenerator[Api, None]:
-    context = ApiContext(
-        engine=engine,
-        catalogue=Catalogue(engine, org_id="o"),
-        calls=Calls(engine, org_id="o"),
-        keys=ApiKeys(engine),
-        data_dir=tmp_path,
-        public_url="http://here",
-        api_key="key",
-        health=lambda: ready,
-    )
+    context = api_context(engine, tmp_path, health=lambda: ready)
     async with TestClient(TestServer(build_app(context))) as client:
 
         async def request(
