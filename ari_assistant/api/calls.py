@@ -12,9 +12,9 @@ import numpy as np
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT, ApiContext
-from ari_assistant.api.crud import partial
+from ari_assistant.api.crud import found_in, partial
 from ari_assistant.api.endpoint import Endpoints, Query
-from ari_assistant.api.errors import ApiFault, json_object, not_found
+from ari_assistant.api.errors import ApiFault, json_object
 from ari_assistant.api.listing import LIST_QUERY, listing
 from ari_assistant.calls.outbound import CallRefused
 from ari_assistant.store.repositories import Resource
@@ -30,11 +30,9 @@ _MAX_CUSTOMERS = 100
 
 
 async def _found(request: web.Request, call_id: str | None = None) -> Resource:
-    call_id = request.match_info["id"] if call_id is None else call_id
-    call = await request.app[CONTEXT].calls.get(call_id) if "\0" not in call_id else None
-    if call is None:
-        raise not_found("Call", call_id)
-    return call
+    return await found_in(
+        request.app[CONTEXT].calls, "Call", request.match_info["id"] if call_id is None else call_id
+    )
 
 
 @endpoints.add("POST", "/call", body=CreateCall, answer={"type": "object"}, status=201, errors=(503,))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -17,7 +19,7 @@ from ari_assistant.api.listing import LIST_QUERY, listing
 from ari_assistant.store.repositories import Listing, Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 
-__all__ = ["Crud", "Stored", "StoredResources", "partial", "stored"]
+__all__ = ["Crud", "Stored", "StoredResources", "found_in", "partial", "stored"]
 
 
 class StoredResources(Protocol):
@@ -44,7 +46,7 @@ class Stored(BaseModel):
 def stored(name: str, *schemas: type[BaseModel]) -> Any:
     """The schema of a stored resource, for the description."""
     made = [_beside_stored(name if len(schemas) == 1 else f"Stored{s.__name__}", s) for s in schemas]
-    return made[0] if len(made) == 1 else TypeAdapter(_union(made))
+    return made[0] if len(made) == 1 else TypeAdapter(reduce(or_, made))
 
 
 def _beside_stored(name: str, schema: type[BaseModel]) -> type[BaseModel]:
@@ -61,11 +63,12 @@ def partial(name: str, *schemas: type[BaseModel]) -> JsonObject:
     return {"type": "object", "title": name, "properties": properties, "additionalProperties": False}
 
 
-def _union(types: list[Any]) -> Any:
-    union = types[0]
-    for other in types[1:]:
-        union = union | other
-    return union
+async def found_in(resources: Any, noun: str, resource_id: str) -> Resource:
+    """The resource with this id. Raises ApiFault (404); no id holds a NUL, which PostgreSQL would not take."""
+    resource: Resource | None = await resources.get(resource_id) if "\0" not in resource_id else None
+    if resource is None:
+        raise not_found(noun, resource_id)
+    return resource
 
 
 async def _nothing(_: web.Request, __: JsonObject) -> None:
@@ -111,11 +114,7 @@ class Crud:
 
     async def found(self, request: web.Request) -> Resource:
         """The resource of the path. Raises ApiFault (404)."""
-        resource_id = request.match_info["id"]
-        resource = await self._resources(request).get(resource_id) if "\0" not in resource_id else None
-        if resource is None:
-            raise not_found(self.noun, resource_id)
-        return resource
+        return await found_in(self._resources(request), self.noun, request.match_info["id"])
 
     async def create(self, request: web.Request) -> web.Response:
         """Create: 201."""

@@ -13,7 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.crud import stored
+from ari_assistant.api.crud import found_in, stored
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listing
@@ -40,11 +40,7 @@ _MIMETYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 
 async def _found(request: web.Request) -> Resource:
-    file_id = request.match_info["id"]
-    file = await request.app[CONTEXT].catalogue.files.get(file_id) if "\0" not in file_id else None
-    if file is None:
-        raise not_found("File", file_id)
-    return file
+    return await found_in(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"])
 
 
 @endpoints.add("POST", "/file", body=_UPLOAD, body_type="multipart/form-data", answer=_ANSWER, status=201)

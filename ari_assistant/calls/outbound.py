@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent
-from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
+from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, choose_assistant
 from ari_assistant.calls.ending import Ending
 from ari_assistant.calls.legs import CALLED_PREFIX
 from ari_assistant.calls.models import rules_config
@@ -21,7 +21,6 @@ from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.call import CreateCall, Customer
 from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.phone_number import phone_number_schema
-from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.sip_uri import SipUri
 
 __all__ = ["CallRefused", "OutboundCall", "ending_of_cause"]
@@ -64,16 +63,12 @@ def ending_of_cause(cause: int, status: int = 0, text: str = "") -> Ending:
 class OutboundCall(PhoneCall):
     """Serves one customer that we have dialled."""
 
-    def __init__(
-        self, services: Services, record: CallRecord, chosen: Chosen, target: str, *, seconds: int, caller: str
-    ) -> None:
+    def __init__(self, services: Services, record: CallRecord, target: str, *, seconds: int, caller: str) -> None:
         super().__init__(services, services.ari.channels.get(f"{CALLED_PREFIX}{record.id}"))
         self.record = record
-        self._chosen = chosen
         self._target = target
         self._dial_seconds = seconds
         self._caller = caller
-        self._number_server: Server | None = None
         self._dialled = False
         self._left: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
@@ -120,7 +115,6 @@ class OutboundCall(PhoneCall):
         call = cls(
             services,
             record,
-            chosen,
             customer.sip_uri.strip("<>"),
             seconds=int(seconds) if isinstance(seconds, int | float) and 1 <= seconds <= 600 else 60,
             caller=f'"{number.document.get("name") or uri.user}" <{uri.user}>',

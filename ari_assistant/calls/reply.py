@@ -116,7 +116,7 @@ class ReplyWriter:
                                 yield clause
                         case ToolCall():
                             calls.append(event)
-                            self._messages.send("model-output", output=_call_wire(event), turnId=reply.turn_id)
+                            self._messages.send("model-output", output=[event.wire()], turnId=reply.turn_id)
                         case Usage():
                             self._used.model += event
             for clause in clauses.finish():
@@ -263,7 +263,3 @@ def _destination_message(destination: Destination) -> str:
         texts = [str(c.get("text") or "") for c in message.contents or ()]
         return message.content if message.content is not None else next(iter(texts), "")
     return message
-
-
-def _call_wire(call: ToolCall) -> list[JsonObject]:
-    return [{"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}]

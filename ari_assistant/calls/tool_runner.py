@@ -99,7 +99,7 @@ class ToolRunner:
         self._messages = messages
         self._sender = sender
         self._call_id = call_id
-        self._fill = self.fill = fill
+        self.fill = fill
         self._variables = variables
         self._history = history
         self._press = press
@@ -127,13 +127,13 @@ class ToolRunner:
                 outcomes[call.id] = Outcome(call, f"There is no tool named {call.name}.", failed=True)
                 continue
             tool = offered.tool
-            if is_refused(tool.rejection_plan, self._history().openai_messages(), self._fill):
+            if is_refused(tool.rejection_plan, self._history().openai_messages(), self.fill):
                 outcomes[call.id] = Outcome(call, "The tool was refused: its conditions are not met.", failed=True)
                 continue
             arguments = arguments_of(call)
             match tool:
                 case FunctionTool():
-                    arguments = static_arguments(tool.parameters, self._fill, arguments)
+                    arguments = static_arguments(tool.parameters, self.fill, arguments)
                     server = first_server(tool.server, self._messages.server)
                     if server is None:
                         outcomes[call.id] = Outcome(call, "The tool has no server.", failed=True)
@@ -162,7 +162,7 @@ class ToolRunner:
             return outcome
         plan = getattr(offered.tool, "variable_extraction_plan", None)
         if not outcome.failed:
-            self._variables.update(extracted_variables(plan, outcome.result, self._fill))
+            self._variables.update(extracted_variables(plan, outcome.result, self.fill))
         if outcome.message is None and not outcome.ends_call and outcome.transfer is None:
             kind = "request-failed" if outcome.failed else "request-complete"
             return replace(outcome, message=self.message(outcome.call, kind))
@@ -191,7 +191,7 @@ class ToolRunner:
         fields: JsonObject = {"toolCalls": listed, "toolCallList": listed, "toolWithToolCallList": with_tools}
         is_async = isinstance(batch[0][1].tool, FunctionTool) and bool(batch[0][1].tool.is_async)
         if is_async:
-            self._spawn(self._tell(server, fields), f"tool-{batch[0][0].id}")
+            self._spawn(self._tell(server, "tool-calls", fields), f"tool-{batch[0][0].id}")
             return [Outcome(call, "The request was sent.") for call, _, _ in batch]
         try:
             answer = await self._messages.ask(server, "tool-calls", **fields)
@@ -202,10 +202,10 @@ class ToolRunner:
             return [Outcome(call, NO_RESULT, failed=True) for call, _, _ in batch]
         return [_from_answer(call, answer, alone=len(batch) == 1) for call, _, _ in batch]
 
-    async def _tell(self, server: Server, fields: JsonObject) -> None:
+    async def _tell(self, server: Server, kind: str, fields: JsonObject) -> None:
         """An async tool: its answer does not matter."""
         try:
-            await self._messages.ask(server, "tool-calls", **fields)
+            await self._messages.ask(server, kind, **fields)
         except WebhookFailed as fault:
             log.warning("tool_failed", call_id=self._call_id, reason=str(fault))
 
@@ -214,7 +214,7 @@ class ToolRunner:
     ) -> list[Outcome]:
         request = {"name": call.name, "parameters": arguments}
         if tool.is_async:
-            self._spawn(self._tell_function(server, request), f"tool-{call.id}")
+            self._spawn(self._tell(server, "function-call", {"functionCall": request}), f"tool-{call.id}")
             return [Outcome(call, "The request was sent.")]
         try:
             answer = await self._messages.ask(server, "function-call", functionCall=request)
@@ -227,21 +227,13 @@ class ToolRunner:
             return [Outcome(call, NO_RESULT, failed=True)]
         return [Outcome(call, result_text(answer["result"]))]
 
-    async def _tell_function(self, server: Server, request: JsonObject) -> None:
-        try:
-            await self._messages.ask(server, "function-call", functionCall=request)
-        except WebhookFailed as fault:
-            log.warning("tool_failed", call_id=self._call_id, reason=str(fault))
-
     # -- what we do ourselves -------------------------------------------------------------------------------
 
     async def _api_request(self, call: ToolCall, tool: ApiRequestTool, arguments: JsonObject) -> list[Outcome]:
-        body = static_arguments(
-            tool.parameters, self._fill, _defaults(tool.body, self._fill, arguments) | arguments
-        )
-        headers = {k: str(v) for k, v in _defaults(tool.headers, self._fill, arguments).items()}
+        body = static_arguments(tool.parameters, self.fill, _defaults(tool.body, self.fill, arguments) | arguments)
+        headers = {k: str(v) for k, v in _defaults(tool.headers, self.fill, arguments).items()}
         server = Server(
-            url=self._fill(tool.url, {**arguments, **body}),
+            url=self.fill(tool.url, {**arguments, **body}),
             timeout_seconds=tool.timeout_seconds,
             headers=headers or None,
             credential_id=tool.credential_id,
@@ -302,7 +294,7 @@ class ToolRunner:
             return [Outcome(call, f"destination must be one of: {known}", failed=True)]
         if isinstance(destination, AssistantDestination):
             return [Outcome(call, "Handing over to another assistant is not possible here.", failed=True)]
-        wire = filled(destination.wire(), self._fill, arguments)
+        wire = filled(destination.wire(), self.fill, arguments)
         try:
             target = Destination.model_validate(wire)
         except ValidationError:

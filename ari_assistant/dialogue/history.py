@@ -87,7 +87,11 @@ class History:
                     if item.role == "bot":
                         message["source"] = ""
                 case ToolsCalled():
-                    message |= {"role": "tool_calls", "message": "", "toolCalls": _wire(item.calls)}
+                    message |= {
+                        "role": "tool_calls",
+                        "message": "",
+                        "toolCalls": [call.wire() for call in item.calls],
+                    }
                 case ToolsResult():
                     message |= {
                         "role": "tool_call_result",
@@ -135,10 +139,3 @@ class History:
             else:
                 lines.append((name, entry.text))
         return "".join(f"{name}: {text}\n" for name, text in lines)
-
-
-def _wire(calls: tuple[ToolCall, ...]) -> list[JsonObject]:
-    return [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in calls
-    ]
