@@ -1,8 +1,10 @@
-"""The caller says nothing, and neither does the assistant (`silenceTimeoutSeconds`, contract §10.4)."""
+"""Silence and length: when nobody speaks, and when the caller does not (contract §10.4, §10.5)."""
 
 from __future__ import annotations
 
-__all__ = ["SilenceTimer"]
+from dataclasses import dataclass
+
+__all__ = ["IdlePlan", "IdleTimer", "SilenceTimer"]
 
 
 class SilenceTimer:
@@ -17,3 +19,39 @@ class SilenceTimer:
         if active:
             self._active_at = now
         return now - self._active_at >= self._timeout_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class IdlePlan:
+    """`customer.speech.timeout`, and the older idle messages."""
+
+    timeout_seconds: float = 7.5
+    max_count: int = 3
+    reset_on_speech: bool = False
+    """`triggerResetMode: onUserSpeech`: the count begins anew when the caller has spoken."""
+
+
+class IdleTimer:
+    """Fires when the caller has said nothing for `timeout_seconds` since the assistant finished speaking, at most
+    `max_count` times. The clock stands still while anybody speaks, while a reply is prepared and while a tool runs."""
+
+    def __init__(self, plan: IdlePlan, *, now: float) -> None:
+        self._plan = plan
+        self._since = now
+        self._count = 0
+
+    def receive(self, active: bool, *, now: float) -> bool:
+        """See `SilenceTimer.receive`; True each time that it fires."""
+        if active:
+            self._since = now
+            return False
+        if now - self._since < self._plan.timeout_seconds or self._count >= self._plan.max_count:
+            return False
+        self._since = now
+        self._count += 1
+        return True
+
+    def caller_spoke(self) -> None:
+        """The caller has said something."""
+        if self._plan.reset_on_speech:
+            self._count = 0

@@ -1,23 +1,29 @@
-"""Who has the floor: end of the caller's turn by silence, interruption by voice.
+"""Who has the floor: the end of the caller's turn, and their speech over a reply.
 
 Theory of operation
 -------------------
 
-The caller's voice and the assistant's reply meet in one machine of six states. The table `TRANSITIONS` holds
-every change of state; what is not in it leaves the state as it is. The diagram in `docs/turn-taking.md` is
-generated from it.
+The caller's voice and the assistant's reply meet in one machine. The table `TRANSITIONS` holds every change of state;
+what is not in it leaves the state as it is. The diagram in `docs/turn-taking.md` is generated from it.
 
-Nobody speaks in LISTENING. A voice opens an utterance with a new turn number (HEARING). A short silence
-(`pause_seconds`) is worth recognising what there is (PAUSING); a longer one (`endpoint_seconds`) ends the turn
-(THINKING), and the reply of that number is prepared. If the caller goes on before the reply is heard, the
-utterance goes on under its number and the reply is withdrawn: nobody answers half a sentence.
+Nobody speaks in LISTENING. A voice opens an utterance with a new turn number (HEARING). After a short silence
+(`pause_seconds`) the utterance is recognised and a reply is prepared, unheard (PAUSING). What the words and the melody
+tell of the end comes back as a wait (`expect`); when the silence has lasted so long the turn is over (THINKING). While
+nothing is told, the wait is `evidence_seconds`. If the caller goes on before the reply is heard, the utterance goes on
+under its number and the reply is withdrawn: nobody answers half a sentence.
 
-A reply is heard in SPEAKING. A voice over it (OVERLAPPING) interrupts once it has lasted `voice_seconds`, and
-is dismissed when it is shorter. Over a protected reply (the first message, by default) it never interrupts,
-but what was said is held and answered when the reply is over.
+A reply is heard in SPEAKING, a voice over it in OVERLAPPING. What that means depends on the plan:
 
-The machine owns no clock: `now` is in seconds, monotonic. Frames that do not come (DTX, loss) are silence,
-because silence is measured from the last voiced frame to `now`.
+- with `num_words` 0 the voice counts. After `hold_seconds` of it the reply falls silent, for the time being (HOLDING).
+  When the caller pauses (DOUBTING), what they said decides: words interrupt; an acknowledgement, a cough or a noise
+  dismisses the overlap, and the reply goes on where it was cut. A voice of `confirm_seconds` interrupts without being
+  understood;
+- with `num_words` N the words count: the reply goes on while the overlap is recognised, at every pause and every
+  `partial_seconds` of voice, until a verdict says that it interrupts;
+- a protected reply (the first message, by default) goes on; what was said over it is kept and answered after it.
+
+The machine owns no clock: `now` is in seconds, monotonic. Frames that do not come (DTX, loss) are silence, because
+silence is measured from the last voiced frame to `now`.
 """
 
 from __future__ import annotations
@@ -33,6 +39,10 @@ __all__ = [
     "Command",
     "Interrupted",
     "OverlapDismissed",
+    "OverlapGrown",
+    "OverlapPaused",
+    "ReplyHeld",
+    "ReplyResumed",
     "SpeechPaused",
     "SpeechResumed",
     "SpeechStarted",
@@ -53,6 +63,8 @@ class TurnState(Enum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     OVERLAPPING = "overlapping"
+    HOLDING = "holding"
+    DOUBTING = "doubting"
 
 
 class TurnEvent(Enum):
@@ -63,15 +75,19 @@ class TurnEvent(Enum):
     PAUSE = "pause"
     """The caller has been silent for `pause_seconds`."""
     ENDPOINT = "endpoint"
-    """… for `endpoint_seconds`."""
+    """… for as long as the evidence demands."""
     REPLY_HEARD = "reply heard"
     """The first frame of a reply goes out."""
     REPLY_OVER = "reply over"
     """A reply was played to its end, or came to nothing."""
-    REPLY_OVER_HELD = "reply over, speech held"
+    REPLY_OVER_KEPT = "reply over, speech kept"
     """The same, and the caller had spoken over a protected reply."""
+    HOLD = "hold"
+    """The caller has spoken over an interruptible reply for `hold_seconds`."""
     BARGE_IN = "barge-in"
-    """The caller has spoken over an interruptible reply for `voice_seconds`."""
+    """What was said over the reply interrupts it."""
+    DISMISS = "dismiss"
+    """… does not."""
 
 
 _S, _E = TurnState, TurnEvent
@@ -83,14 +99,29 @@ TRANSITIONS: Final[dict[TurnState, dict[TurnEvent, TurnState]]] = {
     _S.THINKING: {_E.VOICE: _S.HEARING, _E.REPLY_HEARD: _S.SPEAKING, _E.REPLY_OVER: _S.LISTENING},
     _S.SPEAKING: {
         _E.VOICE: _S.OVERLAPPING,
+        _E.BARGE_IN: _S.PAUSING,
         _E.REPLY_OVER: _S.LISTENING,
-        _E.REPLY_OVER_HELD: _S.PAUSING,
+        _E.REPLY_OVER_KEPT: _S.PAUSING,
     },
     _S.OVERLAPPING: {
         _E.PAUSE: _S.SPEAKING,
+        _E.HOLD: _S.HOLDING,
         _E.BARGE_IN: _S.HEARING,
         _E.REPLY_OVER: _S.HEARING,
-        _E.REPLY_OVER_HELD: _S.HEARING,
+        _E.REPLY_OVER_KEPT: _S.HEARING,
+    },
+    _S.HOLDING: {
+        _E.PAUSE: _S.DOUBTING,
+        _E.BARGE_IN: _S.HEARING,
+        _E.REPLY_OVER: _S.HEARING,
+        _E.REPLY_OVER_KEPT: _S.HEARING,
+    },
+    _S.DOUBTING: {
+        _E.VOICE: _S.HOLDING,
+        _E.BARGE_IN: _S.PAUSING,
+        _E.DISMISS: _S.SPEAKING,
+        _E.REPLY_OVER: _S.PAUSING,
+        _E.REPLY_OVER_KEPT: _S.PAUSING,
     },
 }
 
@@ -104,9 +135,11 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """Recognise what has been collected: the turn probably ends here."""
+    """The turn may end here: recognise what has been collected, and prepare a reply that nobody hears yet."""
 
     turn: int
+    voice_ended: float
+    """When the caller was last heard (seconds, the machine's clock)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +151,45 @@ class SpeechResumed:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The caller has finished: answer."""
+    """The caller has finished: what was prepared may be heard."""
 
     turn: int
     voice_ended: float
-    """When the caller was last heard (seconds, the machine's clock)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapGrown:
+    """The caller goes on speaking over the reply: recognise what there is, and bring a verdict."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapPaused:
+    """What the caller said over the reply is over, or pauses: recognise it, and bring a verdict."""
+
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class OverlapDismissed:
-    """What was said over the reply was too short to count: forget it."""
+    """What was said over the reply does not count: forget it."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHeld:
+    """Fall silent, and be ready to go on."""
+
+    turn: int
+    voice_started: float
+    """When the voice over the reply began."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyResumed:
+    """It was nothing: go on where the reply was cut."""
 
     turn: int
 
@@ -139,9 +201,22 @@ class Interrupted:
     turn: int
     voice_started: float
     """When the interrupting speech began."""
+    cuts_in: bool
+    """The reply had just begun: it was the assistant who had interrupted the caller."""
 
 
-Command = SpeechStarted | SpeechPaused | SpeechResumed | TurnEnded | OverlapDismissed | Interrupted
+Command = (
+    SpeechStarted
+    | SpeechPaused
+    | SpeechResumed
+    | TurnEnded
+    | OverlapGrown
+    | OverlapPaused
+    | OverlapDismissed
+    | ReplyHeld
+    | ReplyResumed
+    | Interrupted
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +225,30 @@ class TurnOptions:
 
     onset_seconds: float = 0.06
     """Voice shorter than this is a click."""
-    pause_seconds: float = 0.24
-    endpoint_seconds: float = 0.6
+    pause_seconds: float = 0.2
+    evidence_seconds: float = 1.2
+    """The silence that ends a turn of which nothing else is known."""
     voice_seconds: float = 0.2
-    """`stopSpeakingPlan.voiceSeconds` (contract §10.2)."""
+    """`stopSpeakingPlan.voiceSeconds` (contract §10.2): a shorter voice over a reply is nothing."""
+    num_words: int = 0
+    """`stopSpeakingPlan.numWords`."""
+    confirm_seconds: float = 1.0
+    """Voice that interrupts without being understood."""
+    partial_seconds: float = 0.4
+    """How often a growing overlap is recognised when words are counted."""
+    verdict_seconds: float = 2.5
+    """An overlap whose verdict takes longer interrupts."""
     wait_seconds: float = 0.4
     """`startSpeakingPlan.waitSeconds` (§10.1): the least time between the caller's voice and the reply."""
     backoff_seconds: float = 1.0
     """`stopSpeakingPlan.backoffSeconds` (§10.2): the least time between an interruption and the next reply."""
+    cut_in_seconds: float = 0.5
+    """Who speaks on so soon after a reply began had not finished."""
+
+    @property
+    def hold_seconds(self) -> float:
+        """So much voice silences a reply for the time being: half of what interrupts it."""
+        return max(self.onset_seconds, self.voice_seconds / 2)
 
 
 class TurnTaking:
@@ -172,16 +263,22 @@ class TurnTaking:
         self._voice_started = now
         self._voiced = 0.0
         self._reply: int | None = None
+        self._reply_began = now
         self._protected = False
-        self._held = False
+        self._kept = False
+        self._judging = False
+        """An overlap waits for its verdict."""
+        self._partials = 0
+        self._wait: float | None = None
         self._interrupted_at: float | None = None
 
     def receive_frame(self, speech: bool, *, now: float) -> list[Command]:
         """A frame of the caller's audio that ended at `now`, with or without speech."""
         if speech:
             if self._voiced == 0.0 or now - self.last_voice > self.options.pause_seconds:
-                self._voice_started = now - PTIME_SECONDS
                 self._voiced = 0.0
+                if self.state not in (TurnState.HOLDING, TurnState.DOUBTING):
+                    self._voice_started = now - PTIME_SECONDS
             self._voiced += PTIME_SECONDS
             self.last_voice = now
             # Half a frame of tolerance: sums of 0.02 do not meet the limits exactly.
@@ -194,24 +291,50 @@ class TurnTaking:
         """Time has passed; call it every frame."""
         commands: list[Command] = []
         silence = now - self.last_voice
+        before = self.state
         if silence >= self.options.pause_seconds:
-            self._voiced = 0.0
-            overlapping = self.state is TurnState.OVERLAPPING
+            said = self.last_voice - self._voice_started
+            if self._voiced:
+                self._voiced = 0.0
             if self._step(TurnEvent.PAUSE):
-                if not overlapping:
-                    commands.append(SpeechPaused(self.turn))
-                elif self._protected:
-                    self._held = True
+                if before is TurnState.HEARING:
+                    self._wait = None
+                    commands.append(SpeechPaused(self.turn, self.last_voice))
                 else:
-                    commands.append(OverlapDismissed(self.turn))
-        if silence >= self.options.endpoint_seconds and self._step(TurnEvent.ENDPOINT):
+                    commands += self._overlap_paused(said, now)
+            elif before is TurnState.DOUBTING and silence >= self.options.verdict_seconds:
+                commands += self._interrupt(now)
+        wait = self.options.evidence_seconds if self._wait is None else self._wait
+        if silence >= wait and self.state is TurnState.PAUSING and self._step(TurnEvent.ENDPOINT):
             commands.append(TurnEnded(self.turn, self.last_voice))
         return commands
 
-    def reply_heard(self, turn: int, *, protected: bool = False) -> None:
+    def expect(self, turn: int, seconds: float, *, now: float) -> list[Command]:
+        """The evidence of the pause at hand says: turn `turn` is over `seconds` after the last voice."""
+        if turn != self.turn or self.state is not TurnState.PAUSING:
+            return []
+        self._wait = max(self.options.pause_seconds, seconds)
+        return self.handle_deadline(now)
+
+    def overlap(self, turn: int, interrupts: bool, *, now: float) -> list[Command]:
+        """The verdict on what has been said over the reply under number `turn`."""
+        if turn != self.turn or not self._judging:
+            return []
+        if interrupts:
+            return self._interrupt(now)
+        if self.state is TurnState.OVERLAPPING:
+            return []  # there may be more words
+        self._judging = False
+        if self._step(TurnEvent.DISMISS):
+            return [ReplyResumed(turn), OverlapDismissed(turn)]
+        return [OverlapDismissed(turn)] if self.state is TurnState.SPEAKING else []
+
+    def reply_heard(self, turn: int, *, now: float, protected: bool = False) -> None:
         """The first frame of reply `turn` goes out; a `protected` one cannot be interrupted."""
         self._reply = turn
+        self._reply_began = now
         self._protected = protected
+        self._judging = False
         self._step(TurnEvent.REPLY_HEARD)
 
     def reply_over(self, turn: int, *, now: float) -> list[Command]:
@@ -219,15 +342,36 @@ class TurnTaking:
         if turn != (self.turn if self._reply is None else self._reply):
             return []
         self._reply = None
-        held, self._held = self._held, False
-        overlapping = self.state is TurnState.OVERLAPPING
-        if self._step(TurnEvent.REPLY_OVER_HELD if held else TurnEvent.REPLY_OVER) and held and not overlapping:
-            return [SpeechPaused(self.turn), *self.handle_deadline(now)]
+        kept, self._kept = self._kept, False
+        judging, self._judging = self._judging, False
+        before = self.state
+        # What was being judged is an utterance like any other now that nothing is there to be interrupted.
+        answered = kept or (judging and before is TurnState.SPEAKING)
+        if not self._step(TurnEvent.REPLY_OVER_KEPT if answered else TurnEvent.REPLY_OVER):
+            return []
+        if self.state is TurnState.PAUSING:
+            self._wait = None
+            return [SpeechPaused(self.turn, self.last_voice), *self.handle_deadline(now)]
         return []
+
+    def close_turn(self) -> None:
+        """Something else than the caller's voice ends what they were saying (a key was pressed)."""
+        if self.state in (TurnState.HEARING, TurnState.PAUSING):
+            self.state = TurnState.LISTENING
+
+    def begin_turn(self) -> int:
+        """A turn without voice (keys, a message that was put in); returns its number."""
+        self.turn += 1
+        self._reply = None
+        self._judging = self._kept = False
+        self.state = TurnState.THINKING
+        return self.turn
 
     @property
     def may_speak_at(self) -> float:
         """The earliest time at which the next reply may be heard."""
+        if self.turn == 0:  # nobody has been kept waiting
+            return float("-inf")
         earliest = self.last_voice + self.options.wait_seconds
         if self._interrupted_at is not None:
             earliest = max(earliest, self._interrupted_at + self.options.backoff_seconds)
@@ -235,18 +379,57 @@ class TurnTaking:
 
     def _voice(self, now: float) -> list[Command]:
         before = self.state
+        options = self.options
         commands: list[Command] = []
         if self._step(TurnEvent.VOICE):
-            if before in (TurnState.PAUSING, TurnState.THINKING):
+            goes_on = before in (TurnState.PAUSING, TurnState.THINKING, TurnState.DOUBTING)
+            if goes_on or (before is TurnState.SPEAKING and self._judging):
                 commands.append(SpeechResumed(self.turn))
-            elif not self._held:
+            elif not self._kept:
                 self.turn += 1
+                self._partials = 0
                 commands.append(SpeechStarted(self.turn))
-        enough = now - self._voice_started >= self.options.voice_seconds - PTIME_SECONDS / 2
-        if not self._protected and enough and self._step(TurnEvent.BARGE_IN):
-            self._interrupted_at = now
-            self._reply = None
-            commands.append(Interrupted(self.turn, self._voice_started))
+        voice = now - self._voice_started + PTIME_SECONDS / 2
+        if self._protected:
+            return commands
+        if self.state is TurnState.OVERLAPPING:
+            if options.num_words == 0 and voice >= options.hold_seconds and self._step(TurnEvent.HOLD):
+                self._judging = True
+                commands.append(ReplyHeld(self.turn, self._voice_started))
+            elif options.num_words and voice >= (self._partials + 1) * options.partial_seconds:
+                self._partials += 1
+                self._judging = True
+                commands.append(OverlapGrown(self.turn))
+        if self.state is TurnState.HOLDING and voice >= max(options.confirm_seconds, options.voice_seconds):
+            commands += self._interrupt(now)
+        return commands
+
+    def _overlap_paused(self, said: float, now: float) -> list[Command]:
+        """The caller fell silent over the reply: `said` seconds of voice."""
+        if self._protected:
+            self._kept = True
+            return []
+        if said + PTIME_SECONDS / 2 < self.options.voice_seconds and not self.options.num_words:
+            self._judging = False
+            held = self._step(TurnEvent.DISMISS)
+            return (
+                [ReplyResumed(self.turn), OverlapDismissed(self.turn)] if held else [OverlapDismissed(self.turn)]
+            )
+        self._judging = True
+        return [OverlapPaused(self.turn)]
+
+    def _interrupt(self, now: float) -> list[Command]:
+        silent = self.state in (TurnState.SPEAKING, TurnState.DOUBTING)
+        if self._reply is None or not self._step(TurnEvent.BARGE_IN):
+            return []
+        self._judging = False
+        self._interrupted_at = self._voice_started
+        cuts_in = self._voice_started - self._reply_began < self.options.cut_in_seconds
+        self._reply = None
+        commands: list[Command] = [Interrupted(self.turn, self._voice_started, cuts_in)]
+        if silent:
+            self._wait = None
+            commands.append(SpeechPaused(self.turn, self.last_voice))
         return commands
 
     def _step(self, event: TurnEvent) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 
-__all__ = ["SileroDetector", "SileroModel", "SpeechDetector", "WebRtcDetector"]
+__all__ = ["SharpEnd", "SileroDetector", "SileroModel", "SpeechDetector", "WebRtcDetector"]
 
 
 class SpeechDetector(Protocol):
@@ -34,6 +34,35 @@ class WebRtcDetector:
         """See `SpeechDetector`."""
         self._recent.append(bool(self._vad.is_speech(frame.tobytes(), SAMPLE_RATE)))
         return sum(self._recent) >= 3
+
+
+class SharpEnd:
+    """A detector in front of a detector: speech ends when the voice does.
+
+    Networks ring for 70 to 150 ms after the last word, and every one of them is waited for. A frame that is 28 dB below
+    the loudest of this utterance is not voice any more. In noise as loud as that nothing changes, nor does the
+    beginning of an utterance, which may be soft.
+    """
+
+    _ONSET_FRAMES = 10
+
+    def __init__(self, detector: SpeechDetector, *, share: float = 0.04, memory_frames: int = 75) -> None:
+        """`share` of the loudest RMS within the last `memory_frames`."""
+        self._detector = detector
+        self._share = share
+        self._recent: deque[float] = deque(maxlen=memory_frames)
+        self._frames = 0
+        """Frames of speech in a row."""
+
+    def receive(self, frame: Pcm) -> bool:
+        """See `SpeechDetector`."""
+        speech = self._detector.receive(frame)
+        self._frames = self._frames + 1 if speech else 0
+        wide = frame.astype(np.float32)
+        loudness = float(np.sqrt(wide @ wide / max(1, wide.size)))
+        self._recent.append(loudness)
+        begins = 0 < self._frames <= self._ONSET_FRAMES
+        return begins or (speech and loudness >= self._share * max(self._recent))
 
 
 class SileroModel(Protocol):

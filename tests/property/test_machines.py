@@ -9,9 +9,11 @@ from ari_assistant.calls import state as call_state
 from ari_assistant.turns.turn_taking import (
     TRANSITIONS,
     Interrupted,
+    ReplyHeld,
     SpeechStarted,
     TurnEnded,
     TurnEvent,
+    TurnOptions,
     TurnState,
     TurnTaking,
 )
@@ -22,14 +24,19 @@ steps = st.lists(
         st.tuples(st.just("heard"), st.booleans(), st.integers(-1, 1)),
         st.tuples(st.just("over"), st.booleans(), st.integers(-1, 1)),
         st.tuples(st.just("gap"), st.booleans(), st.integers(1, 100)),
+        st.tuples(st.just("expect"), st.booleans(), st.integers(0, 100)),
+        st.tuples(st.just("verdict"), st.booleans(), st.integers(-1, 0)),
+        st.tuples(st.just("key"), st.booleans(), st.just(0)),
     ),
     max_size=40,
 )
 
 
-@given(steps)
-def test_turn_taking_takes_anything_in_any_state(script: list[tuple[str, bool, int]]) -> None:
-    machine = TurnTaking(now=0.0)
+@given(steps, st.sampled_from([0, 2]), st.sampled_from([0.0, 0.2, 0.5]))
+def test_turn_taking_takes_anything_in_any_state(
+    script: list[tuple[str, bool, int]], num_words: int, voice_seconds: float
+) -> None:
+    machine = TurnTaking(TurnOptions(num_words=num_words, voice_seconds=voice_seconds), now=0.0)
     now = 0.0
     turn = 0
     protected = False
@@ -43,9 +50,15 @@ def test_turn_taking_takes_anything_in_any_state(script: list[tuple[str, bool, i
             now += number * 0.02
             commands += machine.handle_deadline(now)
         elif kind == "heard":
-            before = machine.state
-            machine.reply_heard(machine.turn + number, protected=flag)
-            protected = flag if before is not machine.state else protected
+            machine.reply_heard(machine.turn + number, now=now, protected=flag)
+            protected = flag
+        elif kind == "expect":
+            commands += machine.expect(machine.turn, number * 0.02, now=now)
+        elif kind == "verdict":
+            commands += machine.overlap(machine.turn + number, flag, now=now)
+        elif kind == "key":
+            machine.close_turn()
+            turn = machine.begin_turn() if flag else turn
         else:
             commands += machine.reply_over(machine.turn + number, now=now)
         assert machine.state in TurnState
@@ -56,8 +69,9 @@ def test_turn_taking_takes_anything_in_any_state(script: list[tuple[str, bool, i
                 turn = command.turn
             if isinstance(command, TurnEnded):
                 assert command.voice_ended <= now
-            if isinstance(command, Interrupted):
+            if isinstance(command, Interrupted | ReplyHeld):
                 assert command.voice_started <= now
+                assert not protected, "a protected reply goes on"
         assert machine.turn == turn
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from ari_assistant.calls.invite import header_variables
 from ari_assistant.dialogue.clauses import Clauses, speakable
-from ari_assistant.dialogue.rules import Fact, RulesConfig, RulesModel
+from ari_assistant.dialogue.rules.config import Fact, RulesConfig
+from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.template import RESERVED, render
 from ari_assistant.providers.model import ChatMessage, ModelRequest
 from ari_assistant.vapi.sip_uri import SipUri

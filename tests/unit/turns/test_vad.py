@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ari_assistant.media.frame import FRAME_SAMPLES, SILENCE
-from ari_assistant.turns.vad import SileroDetector, WebRtcDetector
+from ari_assistant.turns.vad import SharpEnd, SileroDetector, WebRtcDetector
 
 
 def test_silero_is_asked_every_32_ms_with_32_samples_of_context() -> None:
@@ -36,3 +36,43 @@ def test_webrtc_takes_loud_noise_for_speech_but_not_silence() -> None:
     assert not any(detector.receive(SILENCE) for _ in range(50))
     noise = (np.random.default_rng(1).normal(0, 6000, 8000)).clip(-32768, 32767).astype(np.int16)
     assert any(detector.receive(frame) for frame in noise.reshape(-1, FRAME_SAMPLES))
+
+
+class Scripted:
+    """Says what it is told to."""
+
+    def __init__(self, *flags: bool) -> None:
+        self._flags = iter(flags)
+
+    def receive(self, frame: NDArray[np.int16]) -> bool:
+        return next(self._flags)
+
+
+def _frame(level: int) -> NDArray[np.int16]:
+    return np.full(FRAME_SAMPLES, level, np.int16)
+
+
+def test_speech_ends_when_the_voice_does_although_the_detector_rings_on() -> None:
+    detector = SharpEnd(Scripted(*[True] * 30))
+    results = [detector.receive(_frame(5000)) for _ in range(20)] + [
+        detector.receive(_frame(20)) for _ in range(10)
+    ]
+    assert results == [True] * 20 + [False] * 10
+
+
+def test_a_soft_beginning_counts() -> None:
+    detector = SharpEnd(Scripted(*[False] * 50, *[True] * 5))
+    for _ in range(50):
+        detector.receive(_frame(5000))  # loud, but not speech: a tone
+    assert [detector.receive(_frame(60)) for _ in range(5)] == [True] * 5
+
+
+def test_in_noise_nothing_ends_sooner() -> None:
+    detector = SharpEnd(Scripted(*[True] * 40))
+    assert all(detector.receive(_frame(5000)) for _ in range(20))
+    assert all(detector.receive(_frame(800)) for _ in range(20))
+
+
+def test_it_never_adds_speech() -> None:
+    detector = SharpEnd(Scripted(*[False] * 10))
+    assert not any(detector.receive(_frame(9000)) for _ in range(10))
