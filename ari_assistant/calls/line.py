@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
+from ari_assistant.media.background import Background
 from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, Pcm
 from ari_assistant.media.g711 import Law
 from ari_assistant.media.playout import Playout
@@ -64,6 +66,9 @@ class Line:
         self._expected: int | None = None
         self._pending: Pcm = np.zeros(0, np.int16)
         self._replying: int | None = None
+        self._interjection: deque[Pcm] = deque()
+        self.background: Background | None = None
+        """A sound behind the voice, also while it is silent."""
         self.last_sent: Pcm = _SILENT_FRAME
         """The frame that was sent last, decoded."""
         self.sent = 0
@@ -86,7 +91,12 @@ class Line:
         if skipped:
             self._sender.skip(skipped * FRAME_SAMPLES)
             self._position += skipped * FRAME_SAMPLES
-        frame = self.playout.pop()
+        spoken = self.playout.pop()
+        frame = spoken
+        if frame is None and self._interjection and not self.playout.held:
+            frame = self._interjection.popleft()
+        if self.background is not None:
+            frame = self.background.under(frame)
         if frame is None:
             payload = self._silence
             self.last_sent = _SILENT_FRAME
@@ -99,9 +109,14 @@ class Line:
             self.sent += 1
         self._position += FRAME_SAMPLES
         turn = self.playout.turn
-        if frame is not None and turn is not None and turn != self._replying:
+        if spoken is not None and turn is not None and turn != self._replying:
             self._replying = turn
             self._reply_began(turn, now)
+
+    def interject(self, pcm: Pcm) -> None:
+        """Say something short beside all replies ("mm-hmm"), where none is heard. int16, 8 kHz."""
+        whole = -(-pcm.size // FRAME_SAMPLES) * FRAME_SAMPLES
+        self._interjection.extend(np.pad(pcm, (0, whole - pcm.size)).reshape(-1, FRAME_SAMPLES))
 
     async def record(self) -> None:
         """Write what has been said up to half a second ago. Raises OSError."""

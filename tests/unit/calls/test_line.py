@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ari_assistant.calls.line import Line
+from ari_assistant.media.background import Background
 from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
 from ari_assistant.media.g711 import ULAW
 from ari_assistant.media.port import PortCounters
@@ -112,3 +113,38 @@ async def test_both_sides_are_recorded_on_one_time_line(tmp_path: Path) -> None:
     assert abs(loudest(stereo[20 * 160 : 30 * 160, 0]) - 1500) < 20
     assert not stereo[: 20 * 160, 0].any()
     assert not stereo[1600:, 1].any()
+
+
+def test_an_interjection_is_heard_beside_the_replies_and_begins_none() -> None:
+    made, wire, _, began = line()
+    made.interject(tone(440, 0.05))
+    made.tick(0.0, 0)
+    assert abs(loudest(ULAW.decode(wire.sent[0].payload)) - 440) < 60
+    made.playout.open(1)
+    made.playout.clause(1, "x")
+    made.playout.push(1, tone(1000, 0.02))
+    made.tick(0.02, 0)
+    assert abs(loudest(ULAW.decode(wire.sent[1].payload)) - 1000) < 60, "a reply comes first"
+    assert began == [1]
+    for n in range(2, 6):
+        made.tick(n * 0.02, 0)
+    assert set(wire.sent[5].payload) == {ULAW.silence}
+
+
+def test_a_background_goes_on_also_while_nobody_speaks() -> None:
+    made, wire, _, began = line()
+    made.background = Background(tone(300, 1.0))
+    made.tick(0.0, 0)
+    assert abs(loudest(ULAW.decode(wire.sent[0].payload)) - 300) < 60
+    assert began == []
+
+
+def test_a_held_reply_is_silent_on_the_wire_at_once() -> None:
+    made, wire, _, _ = line()
+    made.playout.open(1)
+    made.playout.clause(1, "x")
+    made.playout.push(1, tone(1000, 0.2))
+    made.tick(0.0, 0)
+    made.playout.hold()
+    made.tick(0.02, 0)
+    assert set(wire.sent[1].payload) == {ULAW.silence}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ari_assistant.media.frame import Pcm
 from ari_assistant.media.playout import Playout
 
 
@@ -96,3 +97,77 @@ def test_a_clause_whose_audio_is_still_coming_is_waited_for() -> None:
     assert playout.pop() is not None
     playout.finish(1)
     assert playout.drained
+
+
+def _frames(playout: Playout) -> list[Pcm]:
+    found = []
+    while (frame := playout.pop()) is not None:
+        found.append(frame)
+    return found
+
+
+def _words_with_gaps() -> Pcm:
+    """Four "words" of 300 ms, 100 ms of quiet between them."""
+    word = np.full(2400, 5000, np.int16)
+    return np.concatenate([np.concatenate([word, np.zeros(800, np.int16)]) for _ in range(4)])
+
+
+def test_a_held_reply_is_silent_and_goes_on_at_the_word_that_was_cut() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "one two three four")
+    playout.push(1, _words_with_gaps())
+    playout.finish(1)
+    for _ in range(25):  # 500 ms: in the second word, which began at 400 ms
+        playout.pop()
+    playout.hold()
+    assert playout.pop() is None
+    assert not playout.drained
+    spoken = playout.spoken()
+    assert spoken is not None
+    assert spoken.text == "one"
+    playout.resume()
+    first = playout.pop()
+    assert first is not None
+    rest = [first, *_frames(playout)]
+    missing = (4 * 3200 - 25 * 160) / 160
+    assert len(rest) > missing, "a little is said again"
+    assert len(rest) * 160 <= 3 * 3200 + 800, "but not the first word"
+    assert playout.drained
+
+
+def test_what_was_heard_before_the_cut_stays_heard() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "one two three four")
+    playout.push(1, _words_with_gaps())
+    for _ in range(60):
+        playout.pop()
+    playout.hold()
+    before = playout.spoken()
+    playout.resume()
+    playout.pop()
+    after = playout.close()
+    assert before is not None
+    assert after is not None
+    assert after.text == before.text
+
+
+def test_a_reply_that_had_hardly_begun_begins_again() -> None:
+    playout = Playout()
+    playout.open(1)
+    playout.clause(1, "one two three four")
+    playout.push(1, _words_with_gaps())
+    for _ in range(5):
+        playout.pop()
+    playout.hold()
+    playout.resume()
+    assert len(_frames(playout)) == 4 * 3200 // 160
+
+
+def test_holding_nothing_holds_nothing() -> None:
+    playout = Playout()
+    playout.hold()
+    assert not playout.held
+    playout.open(1)
+    assert playout.pop() is None
