@@ -65,9 +65,13 @@ class DeepgramTranscriber(WebsocketTranscriber):
         if message.get("type") != "Results":
             return
         best = message["channel"]["alternatives"][0] if message["channel"]["alternatives"] else {}
-        sure = float(best.get("confidence") or 0.0) >= self._threshold
+        confidence = float(best.get("confidence") or 0.0)
+        sure = confidence >= self._threshold
         final = bool(message.get("is_final"))
-        self.transcripts.receive(str(best.get("transcript") or "") if sure or not final else "", final=final)
+        text = str(best.get("transcript") or "")
+        told = confidence if text else None
+        self.finalized |= bool(message.get("from_finalize"))
+        self.transcripts.receive(text if sure or not final else "", final=final, confidence=told)
 
     async def finalize(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Deepgram answers with the rest as final."""

@@ -8,7 +8,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from ari_assistant.providers.errors import ProviderBusy, ProviderRejected, ProviderTimeout, ProviderUnavailable
@@ -33,15 +33,17 @@ class EngineProcess:
         command: list[str] | None = None,
         queue_limit: int = 32,
         timeout_seconds: float = 15.0,
+        environment: Mapping[str, str] | None = None,
         log: Callable[..., None] = lambda *_, **__: None,
     ) -> None:
         """`name` is a key of `worker.ENGINES`. `timeout_seconds` is the longest silence of the engine within a
-        request. `log(event, **fields)` hears of starts and ends."""
+        request. `environment` is added to ours. `log(event, **fields)` hears of starts and ends."""
         self.name = name
         self.restarts = 0
         self._command = command or [sys.executable, "-m", "ari_assistant.providers.worker", name, "--nice", "5"]
         self._queue_limit = queue_limit
         self._timeout_seconds = timeout_seconds
+        self._environment = dict(environment or {})
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._numbers = itertools.count(1)
@@ -119,7 +121,7 @@ class EngineProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL if not os.environ.get("ARI_ASSISTANT_ENGINE_STDERR") else None,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **self._environment},
             start_new_session=True,  # a Ctrl-C in the terminal is ours to handle, in order
         )
         self._process = process

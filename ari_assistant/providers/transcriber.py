@@ -40,5 +40,9 @@ class TranscriberStream(Protocol):
         """The words of the utterance that has just paused: the finished ones, and those that are still partial
         after a short wait. Raises ProviderError when the connection is gone."""
 
+    @property
+    def confidence(self) -> float | None:
+        """How sure the words of this utterance are (0 … 1), where the vendor tells it."""
+
     def forget(self) -> None:
         """The utterance has been taken: what comes now belongs to the next one."""

@@ -28,9 +28,13 @@ class Transcripts:
     def __init__(self) -> None:
         self._finals: list[str] = []
         self._partial = ""
+        self.confidence: float | None = None
+        """The lowest of the final ones, where the vendor tells it; also of one that was too low to be taken."""
 
-    def receive(self, text: str, *, final: bool) -> None:
+    def receive(self, text: str, *, final: bool, confidence: float | None = None) -> None:
         """A transcript came."""
+        if final and confidence is not None:
+            self.confidence = confidence if self.confidence is None else min(self.confidence, confidence)
         if final:
             self._partial = ""
             if text.strip():
@@ -52,6 +56,7 @@ class Transcripts:
         """The utterance has been taken."""
         self._finals.clear()
         self._partial = ""
+        self.confidence = None
 
 
 class WebsocketTranscriber(ABC):
@@ -65,6 +70,8 @@ class WebsocketTranscriber(ABC):
         self._audio = asyncio.Event()
         self._news = asyncio.Event()
         self._fault: ProviderError | None = None
+        self.finalized = False
+        """The vendor has answered `finalize`: no more words come of what was said before it."""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self.transcripts = Transcripts()
         self.name = name
@@ -99,12 +106,13 @@ class WebsocketTranscriber(ABC):
 
     async def words(self) -> str:
         """See `TranscriberStream`."""
+        self.finalized = False
         if self._socket is not None:
             async with provider_faults(self.name):
                 await self.finalize(self._socket)
         try:
             async with asyncio.timeout(_FINAL_WAIT_SECONDS):
-                while not self.transcripts.is_final and self._fault is None:
+                while not (self.transcripts.is_final or self.finalized) and self._fault is None:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
@@ -112,6 +120,11 @@ class WebsocketTranscriber(ABC):
         if self._fault is not None and not self.transcripts.text:
             raise self._fault
         return self.transcripts.text
+
+    @property
+    def confidence(self) -> float | None:
+        """See `TranscriberStream`."""
+        return self.transcripts.confidence
 
     def forget(self) -> None:
         """See `TranscriberStream`."""

@@ -42,7 +42,24 @@ def _piper() -> Engine:
     return PiperEngine()
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"moonshine": _moonshine, "piper": _piper}
+def _smart_turn() -> Engine:
+    from ari_assistant.providers.smart_turn import SmartTurnEngine
+
+    return SmartTurnEngine()
+
+
+def _faster_whisper() -> Engine:
+    from ari_assistant.providers.faster_whisper import FasterWhisperEngine
+
+    return FasterWhisperEngine()
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "faster-whisper": _faster_whisper,
+    "moonshine": _moonshine,
+    "piper": _piper,
+    "smart-turn": _smart_turn,
+}
 
 
 class _Inbox(threading.Thread):

@@ -1,0 +1,17 @@
+"""The end-of-turn protocol: the last seconds of an utterance in, the probability that it is over out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ari_assistant.media.frame import Pcm
+
+__all__ = ["EndOfTurnModel"]
+
+
+class EndOfTurnModel(Protocol):
+    """Listens to the melody of an utterance that has just paused."""
+
+    async def finished(self, pcm: Pcm) -> float:
+        """The probability (0 … 1) that the caller has finished. `pcm`: the utterance with the silence behind it (int16,
+        8 kHz). Raises ProviderError. Cancelling it withdraws the request."""
