@@ -1,38 +1,61 @@
-"""Streamed text → pieces that can be spoken (contract §10.3)."""
+"""Streamed text → clauses that can be spoken (`chunkPlan`, contract §10.3)."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Clauses", "speakable"]
+__all__ = ["BOUNDARIES", "ChunkPlan", "Clauses", "plain", "speakable"]
 
-_BOUNDARY = re.compile(r"""[.!?;:,。！？；，、。…](?=["')\]]*(?:\s|$))["')\]]*|\n+""")
+BOUNDARIES: Final = frozenset("。 ， . ! ? ; ) ، ۔ । ॥ | || , :".split())  # noqa: SIM905 - readable as the contract has it
+"""The contract's `punctuationBoundaries`."""
 _FLUSH = re.compile(r"<\s*flush\s*/?>|<\s*/\s*flush\s*>", re.IGNORECASE)
 _ABBREVIATION = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|e\.g|i\.e|etc|approx)\.$|\b[A-Z]\.$", re.IGNORECASE)
-_STRONG = frozenset(".!?。！？\n…")
+_STRONG = frozenset(".!?。！？\n…।॥۔")
+_KEPT_TAG = re.compile(r"<(?!\s*/?\s*(?:break|spell)\b)[^<>]*>", re.IGNORECASE)
+_ANY_TAG = re.compile(r"<[^<>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlan:
+    """How text is cut. Not `enabled`: a reply is spoken when all of it is there."""
+
+    enabled: bool = True
+    minimum: int | None = None
+    """Letters that a clause has at least; by default 30, and 10 for the first, so that the voice can begin early."""
+    boundaries: frozenset[str] = BOUNDARIES
 
 
 def speakable(text: str) -> str:
-    """`text` without what cannot be spoken: tags, Markdown marks, surplus space."""
+    """`text` without what cannot be spoken: tags (but `<break>` and `<spell>`), Markdown marks, surplus space."""
     text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
-    text = re.sub(r"<[^<>]*>", " ", text)
+    text = _KEPT_TAG.sub(" ", text)
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"[*_`#~|]+", " ", text)
+    text = re.sub(r"(?<!\w)[*_`~]+|[*_`~]+(?!\w)|[*`#~|]+", " ", text)
     return " ".join(text.split())
+
+
+def plain(clause: str) -> str:
+    """A clause without any tag: what the history and the transcript hold."""
+    return " ".join(_ANY_TAG.sub(" ", clause).split())
 
 
 class Clauses:
     """Cuts a stream of text at punctuation.
 
-    The first clause may be as short as `first_minimum` letters, so that the voice can begin early; later ones
-    are at least `minimum` letters long, for the sake of intonation. A decimal point, an abbreviation or a
-    comma inside a number is no boundary. `<flush />` is.
+    Later clauses are longer than the first, for the sake of intonation. A decimal point, an abbreviation or a comma
+    inside a number is no boundary. `<flush />` is.
     """
 
-    def __init__(self, *, minimum: int = 30, first_minimum: int = 10, maximum: int = 280) -> None:
-        self._minimum = minimum
-        self._first_minimum = first_minimum
-        self._maximum = maximum
+    def __init__(self, plan: ChunkPlan | None = None, *, maximum: int = 280) -> None:
+        plan = plan or ChunkPlan()
+        self._minimum = plan.minimum if plan.minimum is not None else 30
+        self._first_minimum = plan.minimum if plan.minimum is not None else 10
+        self._maximum = maximum if plan.enabled else 1 << 30
+        marks = "".join(re.escape(mark) for mark in sorted(plan.boundaries) if len(mark) == 1) + "！？；、…"
+        self._boundary = re.compile(rf"""[{marks}](?=["')\]]*(?:\s|$))["')\]]*|(?<=[。，！？；、।])|\n+""")
+        self._enabled = plan.enabled
         self._text = ""
         self._first = True
 
@@ -43,6 +66,8 @@ class Clauses:
         while (flush := _FLUSH.search(self._text)) is not None:
             done += self._cut(self._text[: flush.start()], final=True)[0]
             self._text = self._text[flush.end() :]
+        if not self._enabled:
+            return done
         clauses, self._text = self._cut(self._text, final=False)
         return done + clauses
 
@@ -54,18 +79,18 @@ class Clauses:
     def _cut(self, text: str, *, final: bool) -> tuple[list[str], str]:
         done: list[str] = []
         start = 0
-        for match in _BOUNDARY.finditer(text):
+        for match in self._boundary.finditer(text) if self._enabled else ():
             # A mark at the very end may be half of something ("3." of "3.5"): wait for what follows it.
             if match.end() == len(text) and not final and match[0] != "\n":
                 break
             piece = text[start : match.end()]
-            strong = match[0][0] in _STRONG
+            strong = (match[0] or text[match.start() - 1])[0] in _STRONG
             minimum = self._first_minimum if self._first else self._minimum
             if not strong and len(piece.strip()) < minimum:
                 continue
             if len(piece.strip()) < (2 if self._first else self._minimum) and not final:
                 continue
-            if _ABBREVIATION.search(piece.rstrip()):
+            if _ABBREVIATION.search(piece.rstrip()) or piece.count("<") != piece.count(">"):
                 continue
             start = match.end()
             self._add(piece, done)
@@ -82,6 +107,6 @@ class Clauses:
 
     def _add(self, piece: str, done: list[str]) -> None:
         clean = speakable(piece)
-        if any(letter.isalnum() for letter in clean):
+        if any(letter.isalnum() for letter in plain(clean)):
             done.append(clean)
             self._first = False

@@ -16,6 +16,7 @@ from ari_assistant.providers.model import ToolSpec
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.model import Model
+from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.tool import (
     ApiRequestTool,
     Condition,
@@ -255,8 +256,8 @@ def _condition(
             position = target.position if target is not None and target.position is not None else -1
             try:
                 text = str(seen[position].get("content") or "")
-                found = re.search(condition.regex, text) is not None
-            except (IndexError, re.error):
+                found = Pattern(condition.regex).test(text)
+            except (IndexError, BadPattern):
                 return False
             return found is not bool(condition.negate)
         case LiquidCondition():

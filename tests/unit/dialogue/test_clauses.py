@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ari_assistant.dialogue.clauses import Clauses, speakable
+from ari_assistant.dialogue.clauses import ChunkPlan, Clauses, plain, speakable
 
 
 def streamed(text: str, size: int = 3) -> list[str]:
@@ -42,4 +42,24 @@ def test_a_clause_without_punctuation_does_not_grow_without_end() -> None:
 
 
 def test_what_cannot_be_spoken_is_left_out() -> None:
-    assert speakable("**Bold** `code` [a link](http://x) <break/> and # heading") == "Bold code a link and heading"
+    assert (
+        speakable("**Bold** `code` [a link](http://x) <b>x</b> and # heading") == "Bold code a link x and heading"
+    )
+
+
+def test_an_assistants_own_chunk_plan() -> None:
+    plan = ChunkPlan(minimum=5, boundaries=frozenset("."))
+    clauses = Clauses(plan)
+    assert clauses.push("One, two, three. Four five six. ") == ["One, two, three.", "Four five six."]
+    whole = Clauses(ChunkPlan(enabled=False))
+    assert whole.push("One. Two. " * 40) == []
+    assert len(whole.finish()) == 1
+
+
+def test_tags_that_a_voice_honours_are_kept_whole() -> None:
+    clauses = Clauses()
+    assert clauses.push('Sure. <break time="1.') == ["Sure."]
+    assert clauses.push('5s"/> And <spell>AB</spell> now.') + clauses.finish() == [
+        '<break time="1.5s"/> And <spell>AB</spell> now.'
+    ]
+    assert plain('<break time="1.5s"/> And <spell>AB</spell> now.') == "And AB now."
