@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -183,6 +183,52 @@ def call(
 
 
 @main.command()
+@click.argument("assistant")
+@click.option("--variable", "-v", "pairs", multiple=True, help="A template variable: first_name=John.")
+def chat(assistant: str, pairs: tuple[str, ...]) -> None:
+    """Talk to ASSISTANT (an id or a name, of the assistants file or made by the API) by typing.
+
+    No telephone, no speech, no tools: what a tool answers is asked for.
+    """
+    from ari_assistant.chat import ChatFault
+    from ari_assistant.chat import chat as hold
+
+    settings = _settings()
+    configure_logging(level="warning")
+    variables = dict(pair.partition("=")[::2] for pair in pairs)
+    console = Console(highlight=False)
+    terminal = sys.stdin.isatty()
+    styles = {"assistant": "green", "tool": "magenta", "note": "dim"}
+
+    def show(who: str, text: str) -> None:
+        line = f"{who}: {text}" if who != "note" else f"({text})"
+        console.print(line, style=styles[who], markup=False, soft_wrap=True)
+
+    def lines() -> Iterator[str]:
+        while True:
+            try:
+                line = input("you: " if terminal else "")
+            except EOFError:
+                return
+            if not terminal:
+                console.print(f"you: {line}", style="cyan", markup=False)
+            yield line
+
+    def ask(question: str) -> str:
+        try:
+            return input(f"{question}: ")
+        except EOFError:
+            return ""
+
+    try:
+        asyncio.run(hold(settings, assistant, variables=variables, lines=lines(), show=show, ask=ask))
+    except (ChatFault, AssistantsFileFault) as fault:
+        raise click.ClickException(str(fault)) from None
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@main.command()
 def doctor() -> None:
     """Check what a call needs: packages, models, Asterisk, ports, ARI, disk, memory, configuration."""
     from ari_assistant.doctor import examine
@@ -227,6 +273,17 @@ def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
     binary = AsteriskBinary(("asterisk",), "", modules, data)
     options = instance_options(settings, ari_port=settings.ari_port or 8088, ari_password=password)
     click.echo(str(render_instance(directory, binary, options)))
+
+
+@main.command("fetch-models")
+def fetch_models() -> None:
+    """Get the end-of-turn model (8.7 MB, out of the wheel pipecat-ai). `make run` does it."""
+    from ari_assistant.providers.smart_turn import FetchFailed, fetch
+
+    try:
+        click.echo(str(fetch()))
+    except FetchFailed as fault:
+        raise click.ClickException(f"{fault}\n  What to do: check pip's index and the network.") from None
 
 
 @main.group()

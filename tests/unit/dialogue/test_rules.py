@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ari_assistant.dialogue.rules import RulesConfig, RulesModel
+from ari_assistant.dialogue.rules.config import RulesConfig
+from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.template import render
 from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall
 
