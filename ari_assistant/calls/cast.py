@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ari_assistant.calls.access import access_for
 from ari_assistant.calls.messages import CallMessages
+from ari_assistant.calls.models import rules_config
 from ari_assistant.calls.services import Services
 from ari_assistant.dialogue.template import Fill
 from ari_assistant.dialogue.tools import Offered, offered_tools
@@ -73,11 +74,21 @@ async def cast_for(
         stream=listener.stream,
         tools=offered_tools(
             assistant.model,
-            await _stored_tools(services, assistant),
+            [*await _stored_tools(services, assistant), *_hand_over(assistant)],
             # The built-in dialogue hangs up where the operator wrote `then: hang-up`.
             may_end_call=bool(assistant.end_call_function_enabled) or model.name == BUILT_IN,
         ),
     )
+
+
+def _hand_over(assistant: Assistant) -> list[Tool]:
+    """Where the built-in dialogue hands callers over."""
+    target = rules_config(assistant).hand_over
+    if target is None:
+        return []
+    # The dialogue says itself what it does.
+    destination = {"type": "sip", "sipUri": target.to, "message": ""}
+    return [tool_schema.validate_python({"type": "transferCall", "destinations": [destination]})]
 
 
 async def _stored_tools(services: Services, assistant: Assistant) -> list[Tool]:

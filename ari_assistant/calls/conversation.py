@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ari_assistant.calls.costs import Consumption
-from ari_assistant.calls.metrics import TurnTimes
+from ari_assistant.calls.metrics import Speculation, TurnTimes
 from ari_assistant.dialogue.history import History
 from ari_assistant.vapi.base import JsonObject
 
@@ -21,6 +21,7 @@ class Conversation:
     openai_messages: list[JsonObject]
     """The system prompt and the history."""
     times: Sequence[TurnTimes]
+    speculation: Speculation
     statistics: JsonObject
     """What the media plane counted."""
     used: Consumption

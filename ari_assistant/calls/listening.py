@@ -1,4 +1,4 @@
-"""Hearing one caller: the utterance that is being collected, and its words."""
+"""Hearing one caller: the utterance that is being collected, its words, and its melody."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from ari_assistant.calls.cast import Cast
 from ari_assistant.calls.costs import Consumption
 from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, SAMPLE_RATE, Pcm
+from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.transcriber import TranscriberStream
 
@@ -27,31 +28,47 @@ _SILENCE: Pcm = np.zeros(FRAME_SAMPLES, np.int16)
 
 class Listening:
     """Collects an utterance with a little of what came before it, and has it recognised: whole, or by a stream that
-    hears everything along. A stream that is lost is replaced by the transcriber behind it."""
+    hears everything along. A stream that is lost is replaced by the transcriber behind it.
+
+    Recognition begins at every pause; what was recognised is withdrawn when the caller goes on, and goes on the bill
+    when the words are taken.
+    """
 
     def __init__(
         self,
         cast: Cast,
         used: Consumption,
         *,
-        spawn: Callable[[Coroutine[Any, Any, str], str], asyncio.Task[str]],
+        end_of_turn: EndOfTurnModel | None,
+        spawn: Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]],
         log: Any,
     ) -> None:
         self._transcriber = cast.transcriber
         self._stream: TranscriberStream | None = cast.stream
         self._used = used
+        self._end_of_turn = end_of_turn
         self._spawn = spawn
         self._log = log
         self._pre_roll: deque[Pcm] = deque(maxlen=_PRE_ROLL_FRAMES)
         self._utterance: deque[Pcm] = deque(maxlen=round(_MAX_UTTERANCE_SECONDS / PTIME_SECONDS))
         self._for_stream: deque[Pcm] = deque(maxlen=_PRE_ROLL_FRAMES)
         self._recognition: asyncio.Task[str] | None = None
+        self._melody: asyncio.Task[float | None] | None = None
+        self._billed = 0.0
+        """Seconds of audio of the newest recognition, where whole utterances are recognised."""
+        self.wasted_seconds = 0.0
+        """Audio that was recognised in vain, because the caller went on."""
         self.collecting = False
 
     @property
     def name(self) -> str:
         """Who listens."""
         return (self._stream or self._transcriber).name
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the words of the utterance are (0 … 1), where that is known."""
+        return self._stream.confidence if self._stream is not None else None
 
     async def run(self) -> None:
         """Keep the stream, if there is one."""
@@ -78,40 +95,55 @@ class Listening:
 
     def collect(self) -> None:
         """An utterance begins, a little before the first voiced frame."""
+        self.withdraw()
         self._utterance.clear()
         self._utterance.extend(self._pre_roll)
         self.collecting = True
 
     def forget(self) -> None:
         """What has been collected is of no use (any more)."""
+        self.withdraw()
+        if self._stream is not None:
+            self._stream.forget()
         self.collecting = False
         self._utterance.clear()
 
     def taken(self) -> None:
         """The words have gone into the conversation."""
+        self._used.heard_seconds += self._billed
+        self._billed = 0.0
         if self._stream is not None:
             self._stream.forget()
 
-    def recognise(self) -> None:
-        """Begin to recognise what has been collected."""
+    def recognise(self, *, afresh: bool = False) -> None:
+        """Begin to recognise what has been collected, unless that has been done already. `afresh`: there is more."""
+        if self._recognition is not None and not afresh:
+            return
         self.withdraw()
         pcm = np.concatenate(list(self._utterance)) if self._utterance else np.zeros(0, np.int16)
         self._recognition = self._spawn(self._transcribe(pcm), "transcribe")
+        if self._end_of_turn is not None and pcm.size >= _MIN_UTTERANCE_SAMPLES:
+            self._melody = self._spawn(self._listen_for_the_end(pcm, self._end_of_turn), "end-of-turn")
 
     def withdraw(self) -> None:
         """The caller goes on: the words so far are not all."""
-        if self._recognition is not None:
-            self._recognition.cancel()
-            self._recognition = None
+        self.wasted_seconds += self._billed
+        self._billed = 0.0
+        for task in (self._recognition, self._melody):
+            if task is not None:
+                task.cancel()
+        self._recognition = self._melody = None
 
     async def words(self) -> str:
         """The words of the utterance, `""` for none, NOT_UNDERSTOOD when no transcriber answers."""
         if self._recognition is None:
             self.recognise()
         assert self._recognition is not None
-        words = await self._recognition
-        self._recognition = None
-        return words
+        return await asyncio.shield(self._recognition)
+
+    async def finished(self) -> float | None:
+        """The end-of-turn model's opinion (0 … 1) of the same audio; None without one."""
+        return await asyncio.shield(self._melody) if self._melody is not None else None
 
     async def _transcribe(self, pcm: Pcm) -> str:
         if pcm.size < _MIN_UTTERANCE_SAMPLES:
@@ -121,9 +153,16 @@ class Listening:
                 return (await self._stream.words()).strip()
             except ProviderError as fault:
                 self._log.error("transcriber_failed", reason=str(fault), instead="local")
-        self._used.heard_seconds += pcm.size / SAMPLE_RATE
+        self._billed = pcm.size / SAMPLE_RATE
         try:
             return (await self._transcriber.transcribe(pcm)).strip()
         except ProviderError as fault:
             self._log.error("transcriber_failed", reason=str(fault))
             return NOT_UNDERSTOOD
+
+    async def _listen_for_the_end(self, pcm: Pcm, model: EndOfTurnModel) -> float | None:
+        try:
+            return await model.finished(pcm)
+        except ProviderError as fault:
+            self._log.warning("end_of_turn_failed", reason=str(fault), instead="the words alone")
+            return None

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ari_assistant.calls.access import ProviderAccess, canonical, fell_back
-from ari_assistant.dialogue.rules import RulesConfig, RulesModel
+from ari_assistant.dialogue.rules.config import RulesConfig
+from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.template import Fill
 from ari_assistant.providers.fallback import FallbackModel
 from ari_assistant.providers.model import Model

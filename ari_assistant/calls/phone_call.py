@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ari_assistant.ari.errors import AriError, AriRequestError
-from ari_assistant.ari.events import AriEvent
+from ari_assistant.ari.events import AriEvent, ChannelDtmfReceived
 from ari_assistant.ari.resources import Channel
 from ari_assistant.calls.cast import Cast, cast_for
 from ari_assistant.calls.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
@@ -143,6 +143,8 @@ class PhoneCall(ABC):
     # -- the life of the call -------------------------------------------------------------------------------
 
     def _channel_event(self, event: AriEvent) -> None:
+        if isinstance(event, ChannelDtmfReceived) and self._session is not None:
+            self._session.key(event.digit)
         if event.type in _LEFT:
             self._caller_up = False
             self._gone.set()

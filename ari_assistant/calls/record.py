@@ -110,7 +110,7 @@ class CallRecord:
     def take_results(self, conversation: Conversation, variables: JsonObject) -> None:
         """Keep the conversation and the measurements of a conversation that is over."""
         artifact = self.live_artifact(conversation, variables) | {
-            "performanceMetrics": performance_metrics(conversation.times),
+            "performanceMetrics": performance_metrics(conversation.times, conversation.speculation),
             "mediaStatistics": conversation.statistics,
         }
         url = f"{self._public_url}/call/{self.id}"

@@ -1,4 +1,8 @@
-"""One turn's answer: the model's text clause by clause, and the tools that it calls on the way."""
+"""One turn's answer: the model's text clause by clause, and the tools that it calls on the way.
+
+A reply is written before it is certain that the caller has finished. Until it is confirmed nothing of it leaves the
+call: messages to the user's server wait, tools and knowledge bases wait, and what it used is on its own bill.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,15 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 from ari_assistant.calls.costs import Consumption
 from ari_assistant.calls.ending import AFTER_MESSAGE, ASSISTANT_ENDED, Ending
 from ari_assistant.calls.messages import CallMessages
+from ari_assistant.calls.metrics import TurnTimes
 from ari_assistant.calls.tool_runner import Outcome, ToolRunner, arguments_of
-from ari_assistant.dialogue.clauses import Clauses
-from ari_assistant.dialogue.history import History, ToolsCalled, ToolsResult
+from ari_assistant.dialogue.clauses import ChunkPlan, Clauses
+from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsResult
 from ari_assistant.dialogue.prompt import chat_messages
 from ari_assistant.dialogue.tools import delayed_messages, message_text
 from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
@@ -35,16 +39,54 @@ _TRANSFERRING = "Transferring the call now."
 _DEFAULT_MAX_TOKENS = 250
 
 
-@dataclass(slots=True)
 class Reply:
-    """What a turn's answer has come to so far."""
+    """Something that the assistant says: what it has come to so far."""
 
-    turn_id: str
-    text: str = ""
-    ending: Ending | None = None
-    """End the call when this has been heard."""
-    transfer: Destination | None = None
-    """Send the caller on when this has been heard."""
+    def __init__(
+        self,
+        turn: int,
+        tell: Callable[..., None],
+        *,
+        turn_id: str = "",
+        source: str = "model",
+        confirmed: bool = False,
+        protected: bool = False,
+    ) -> None:
+        """`turn` is the number of the caller's utterance, or any number that no utterance has. `tell(kind, **fields)`
+        sends a server message. A `protected` reply cannot be interrupted."""
+        self.turn = turn
+        self.turn_id = turn_id
+        self.source = source
+        self.protected = protected
+        self.times = TurnTimes(turn)
+        self.text = ""
+        """What the model wrote so far."""
+        self.words: Entry | None = None
+        """What the caller said, until it is in the history."""
+        self.ending: Ending | None = None
+        """End the call when this has been heard."""
+        self.transfer: Destination | None = None
+        """Send the caller on when this has been heard."""
+        self.used = Consumption()
+        self.confirmed = asyncio.Event()
+        self._tell = tell
+        self._waiting: list[tuple[str, JsonObject]] = []
+        if confirmed:
+            self.confirmed.set()
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """A server message of this reply: sent when the reply is confirmed."""
+        if self.confirmed.is_set():
+            self._tell(kind, **fields)
+        else:
+            self._waiting.append((kind, fields))
+
+    def confirm(self) -> None:
+        """The caller has finished: what was prepared counts."""
+        self.confirmed.set()
+        waiting, self._waiting = self._waiting, []
+        for kind, fields in waiting:
+            self._tell(kind, **fields)
 
 
 def pieces(text: str) -> list[str]:
@@ -62,9 +104,9 @@ class ReplyWriter:
         assistant: Assistant,
         model: Model,
         tools: Sequence[ToolSpec],
+        chunks: ChunkPlan,
         runner: ToolRunner,
         messages: CallMessages,
-        used: Consumption,
         history: Callable[[], History],
         system: Callable[[], list[ChatMessage]],
         extra: Callable[[], JsonObject],
@@ -79,9 +121,9 @@ class ReplyWriter:
         self._assistant = assistant
         self._model = model
         self._tools = tools
+        self._chunks = chunks
         self._runner = runner
         self._messages = messages
-        self._used = used
         self._history = history
         self._system = system
         self._extra = extra
@@ -90,11 +132,13 @@ class ReplyWriter:
         self._all_heard = all_heard
         self._spawn = spawn
 
-    async def clauses(self, words: str | None, reply: Reply) -> AsyncGenerator[str, None]:
-        """The clauses to be said. `words` are the caller's, None when the assistant opens the conversation.
-        Raises ProviderError."""
-        base = chat_messages(self._system(), self._history(), words)
-        documents = await self._knowledge(base)
+    async def clauses(
+        self, words: str | None, reply: Reply, hint: Sequence[ChatMessage] = ()
+    ) -> AsyncGenerator[str, None]:
+        """The clauses to be said. `words` are the caller's, None when the assistant opens the conversation; `hint` is
+        what a hook adds. Raises ProviderError."""
+        base = chat_messages(self._system(), self._history(), words, hint)
+        documents = await self._knowledge(base, reply)
         if isinstance(documents, str):
             reply.text += documents
             for clause in pieces(documents):
@@ -104,21 +148,21 @@ class ReplyWriter:
         for _ in range(_MAX_ROUNDS):
             calls: list[ToolCall] = []
             said = ""
-            clauses = Clauses()
+            clauses = Clauses(self._chunks)
             async with aclosing(self._model.reply(self._request([*base, *further]))) as events:
                 async for event in events:
                     match event:
                         case TextDelta(text):
                             said += text
                             reply.text += text
-                            self._messages.send("model-output", output=text, turnId=reply.turn_id)
+                            reply.tell("model-output", output=text, turnId=reply.turn_id)
                             for clause in clauses.push(text):
                                 yield clause
                         case ToolCall():
                             calls.append(event)
-                            self._messages.send("model-output", output=[event.wire()], turnId=reply.turn_id)
+                            reply.tell("model-output", output=[event.wire()], turnId=reply.turn_id)
                         case Usage():
-                            self._used.model += event
+                            reply.used.model += event
             for clause in clauses.finish():
                 yield clause
             if not calls:
@@ -160,6 +204,7 @@ class ReplyWriter:
     ) -> AsyncGenerator[str, None]:
         """Run the tools; yields what is said before and meanwhile. They go on when the reply is cut short, and
         their results still reach the history."""
+        await reply.confirmed.wait()
         self._commit_caller()
         history = self._history()
         history.add(ToolsCalled(tuple(calls), self._now()))
@@ -227,12 +272,13 @@ class ReplyWriter:
     def _fill(self, text: str, call: ToolCall) -> str:
         return self._runner.fill(text, arguments_of(call))
 
-    async def _knowledge(self, messages: Sequence[ChatMessage]) -> list[ChatMessage] | str:
+    async def _knowledge(self, messages: Sequence[ChatMessage], reply: Reply) -> list[ChatMessage] | str:
         """What a custom knowledge base has to say (§7.7): documents as a system message, or a sentence to speak
         instead of the model's."""
         base = self._assistant.model.knowledge_base if self._assistant.model is not None else None
         if base is None or base.server is None or not base.server.url:
             return []
+        await reply.confirmed.wait()
         try:
             answer = await self._messages.ask(
                 base.server,

@@ -51,6 +51,7 @@ class Report:
         """Analyse, keep the log, complete the record, send the report. Never raises: what fails is left out."""
         record, calls = self._record, self._services.calls
         try:
+            await self._run_hooks()
             await self._analyse()
             if await calls.get(record.id) is not None:  # it may have been erased already
                 await self._keep_log()
@@ -63,6 +64,11 @@ class Report:
         finally:
             self._call_log.close()
             self._send()
+
+    async def _run_hooks(self) -> None:
+        """`call.ending` hooks whose tools run when the call is over."""
+        if self._session is not None and self._record.ending is not None:
+            await self._session.after_the_end(self._record.ending)
 
     async def _analyse(self) -> None:
         session, cast, record = self._session, self._cast, self._record

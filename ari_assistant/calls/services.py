@@ -12,8 +12,10 @@ from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.speech import SpeechChoice
 from ari_assistant.media.ticker import Ticker
+from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
+from ari_assistant.turns.endpointing import Waits
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.turns.vad import SpeechDetector
 from ari_assistant.vapi.server import Server
@@ -41,6 +43,8 @@ class Speech:
 
     choice: SpeechChoice
     new_detector: Callable[[], SpeechDetector]
+    end_of_turn: EndOfTurnModel | None = None
+    """Listens to the melody of a pause; without it the words alone decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class CallOptions:
     sip_host: str = "127.0.0.1"
     """The host part of our own SIP URIs, where a phone number has none."""
     turns: TurnOptions = field(default_factory=TurnOptions)
+    waits: Waits = field(default_factory=Waits)
     prompts: Prompts = field(default_factory=Prompts)
 
     @property

@@ -55,13 +55,13 @@ class SpeechChoice:
     def __init__(
         self,
         *,
-        transcriber: Transcriber,
+        transcriber: Callable[[transcriber_schema.Transcriber | None], Transcriber],
         voice: CachedVoice,
         vendors: aiohttp.ClientSession,
         servers: aiohttp.ClientSession,
     ) -> None:
-        """`transcriber` and `voice` are the local ones. `vendors` opens the connections to where the operator says,
-        `servers` those to where API users say."""
+        """`transcriber` (for what an assistant wants: language, keywords) and `voice` are the local ones. `vendors`
+        opens the connections to where the operator says, `servers` those to where API users say."""
         self._transcriber = transcriber
         self._voice = voice
         self._session = vendors
@@ -122,8 +122,9 @@ class SpeechChoice:
     def listener(self, assistant: Assistant, access: ProviderAccess, headers: Mapping[str, str]) -> Listener:
         """The transcriber of one call. `headers` are those of the websocket of a `custom-transcriber`."""
         wanted = assistant.transcriber
+        local = self._transcriber(wanted)
         if wanted is None:
-            return Listener(self._transcriber)
+            return Listener(local)
         plan = (wanted.fallback_plan.transcribers or []) if wanted.fallback_plan is not None else []
         chosen: list[Transcriber] = []
         for candidate in [wanted, *_parsed(plan, transcriber_schema.Transcriber)]:
@@ -133,10 +134,8 @@ class SpeechChoice:
             if not isinstance(made, WebsocketTranscriber):
                 chosen.append(made)
             elif not chosen:  # a stream cannot take over in the middle of an utterance
-                return Listener(self._transcriber, made)
-        return Listener(
-            FallbackTranscriber([*chosen, self._transcriber], fell_back) if chosen else self._transcriber
-        )
+                return Listener(local, made)
+        return Listener(FallbackTranscriber([*chosen, local], fell_back) if chosen else local)
 
     def _remote_transcriber(
         self, wanted: transcriber_schema.Transcriber, access: ProviderAccess, headers: Mapping[str, str]

@@ -81,9 +81,16 @@ class Settings(BaseSettings):
     provider_urls: str = ""
     """Where providers are asked when it is not at their own address, `name=URL`, separated by commas."""
     assistant_request_seconds: float = Field(default=7.5, gt=0, le=60)
+    transcriber: Literal["moonshine", "faster-whisper"] = "moonshine"
+    """The local recogniser."""
+    whisper_model: Path | None = None
+    """Folder of a CTranslate2 Whisper model; the English one of the extra `whisper` when unset."""
     vad: Literal["silero", "webrtc"] = "silero"
     endpointing_seconds: float = Field(default=0.6, ge=0.2, le=5)
-    """Silence that ends the caller's turn."""
+    """Silence that ends a turn whose words are complete. The end-of-turn model shortens it; broken sentences, digits
+    and spelled letters make it longer by up to a second."""
+    end_of_turn_model: bool = True
+    """Smart Turn listens to the melody of every pause (a process of 110 MB)."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool | None = None
     """JSON lines; by default when standard error is no terminal."""

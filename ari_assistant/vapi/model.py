@@ -13,7 +13,7 @@ from ari_assistant.vapi.tool import Function, Tool
 __all__ = ["BUILT_IN", "KnowledgeBase", "Message", "Model"]
 
 BUILT_IN = "built-in"
-"""This project's own deterministic dialogue, whose keys `ari_assistant.dialogue.rules` validates."""
+"""This project's own deterministic dialogue, whose keys `ari_assistant.dialogue.rules.config` validates."""
 
 _VENDOR_FIELDS: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"thinking"}),

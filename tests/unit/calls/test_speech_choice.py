@@ -34,7 +34,9 @@ class Local:
 async def choice() -> AsyncGenerator[SpeechChoice, None]:
     local = Local()
     async with aiohttp.ClientSession() as session:
-        yield SpeechChoice(transcriber=local, voice=CachedVoice(local), vendors=session, servers=session)
+        yield SpeechChoice(
+            transcriber=lambda wanted: local, voice=CachedVoice(local), vendors=session, servers=session
+        )
 
 
 def assistant(**fields: Any) -> Assistant:
