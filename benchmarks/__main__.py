@@ -1,4 +1,5 @@
-"""`python -m benchmarks first-audio | turns | barge-in | memory | start | api | webhooks | assistant-request`."""
+"""`python -m benchmarks NAME`: first-audio, turns, overhead, barge-in, conversation, memory, start, api, webhooks,
+assistant-request."""
 
 from __future__ import annotations
 
@@ -62,9 +63,9 @@ def table(title: str, rows: Sequence[tuple[str, Sequence[float]]], *, unit: str,
 class _Started:
     """A server for the length of a block."""
 
-    def __init__(self, assistants: dict[str, Any] = ASSISTANTS) -> None:
+    def __init__(self, assistants: dict[str, Any] = ASSISTANTS, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
-        self.house = House(self.folder / "house", assistants)
+        self.house = House(self.folder / "house", assistants, **settings)
 
     def __enter__(self) -> House:
         self.house.start()
@@ -131,10 +132,43 @@ def first_audio(calls: int) -> None:
         asyncio.run(measure(house))
 
 
+PARTS = (
+    ("endpointingLatency", "  of it endpointing"),
+    ("transcriberLatency", "  recognition after it"),
+    ("modelLatency", "  brain"),
+    ("voiceLatency", "  voice"),
+    ("transportLatency", "  transport"),
+)
+
+
+async def _turn(house: House, clip: Any, header: bytes = b"") -> float:
+    """Caller's last sound sent → first sound of the reply, in milliseconds."""
+    async with measured_call("bench", house.sip_port, header) as caller:
+        await asyncio.sleep(0.5)
+        caller.say(clip)
+        await asyncio.sleep(clip.size / 8000)
+        first = await caller.hears_sound(caller.said_until)
+        await caller.hears_quiet(0.6)
+        return (first - caller.said_until) * 1000
+
+
+async def _latencies(house: House, count: int) -> list[dict[str, float]]:
+    """The server's own split of the newest turns, once all of them are stored."""
+    for _ in range(100):
+        _, calls = await house.api("GET", "/call?limit=1000")
+        found = [call for call in calls if call["status"] == "ended" and call.get("artifact")]
+        if len(found) >= count:
+            break
+        await asyncio.sleep(0.1)
+    metrics = [call["artifact"]["performanceMetrics"] for call in found]
+    return [latency for one in metrics for latency in one["turnLatencies"]]
+
+
 @main.command()
 @click.option("--turns", "count", default=20)
-def turns(count: int) -> None:
-    """Caller stops → reply heard, against the bare time of both engines and the endpointing wait."""
+@click.option("--calls", default=1, help="So many callers at once, each with its own moments.")
+def turns(count: int, calls: int) -> None:
+    """Caller stops → reply heard, against the bare time of both engines and the old fixed wait of 600 ms."""
     folder = Path(tempfile.mkdtemp())
     studio = Studio(folder)
     questions = ["When are you open?", "What are your opening hours?", "Could you tell me when you are open?"]
@@ -143,22 +177,22 @@ def turns(count: int) -> None:
     for clip in clips * 4:
         began = time.perf_counter()
         studio.hear(clip)
-        list(studio._piper.run({"text": "123 is the number of the door,"}, b""))
+        list(studio._piper.run({"text": "One hundred and twenty-three is the number of the door,"}, b""))
         bare.append((time.perf_counter() - began) * 1000 + 600)
 
-    async def measure(house: House) -> list[float]:
+    async def one_caller(house: House, caller: int) -> list[float]:
         """A call a turn: every reply has words that were never said before, so that no cache helps."""
-        heard: list[float] = []
+        await asyncio.sleep(0.37 * caller)
+        heard = []
         for n in range(count):
-            clip = clips[n % len(clips)]
-            async with measured_call("bench", house.sip_port, f"X-Word: {n + 100}\r\n".encode()) as caller:
-                await asyncio.sleep(0.5)
-                caller.say(clip)
-                await asyncio.sleep(clip.size / 8000)
-                first = await caller.hears_sound(caller.said_until)
-                heard.append((first - caller.said_until) * 1000)
-                await caller.hears_quiet(0.6)
+            word = 100 + caller * count + n
+            heard.append(await _turn(house, clips[(n + caller) % len(clips)], f"X-Word: {word}\r\n".encode()))
         return heard
+
+    async def measure(house: House) -> tuple[list[float], list[dict[str, float]]]:
+        found = await asyncio.gather(*(one_caller(house, n) for n in range(calls)))
+        heard = [value for values in found for value in values]
+        return heard, await _latencies(house, len(heard))
 
     fact = {
         "ask": ["when are you open", "opening hours"],
@@ -167,29 +201,54 @@ def turns(count: int) -> None:
     bench = {"id": "bench", "model": {"provider": "built-in", "facts": [fact]}}
     number = {"provider": "vapi", "sipUri": "sip:bench@localhost", "assistantId": "bench"}
     with _Started({"assistants": [bench], "phoneNumbers": [number]}) as house:
-        heard = asyncio.run(measure(house))
-        latencies = []
-        for n in range(count):
-            record = asyncio.run(house.ended_call("bench", number=n))
-            latencies += record["artifact"]["performanceMetrics"]["turnLatencies"]
+        heard, latencies = asyncio.run(measure(house))
     rows: list[tuple[str, Sequence[float]]] = [
-        ("endpointing wait + both engines, bare", bare),
+        ("600 ms of silence + both engines, bare", bare),
         ("caller stops → reply heard", heard),
+        *((name, [latency[key] for latency in latencies]) for key, name in PARTS),
     ]
-    for key, name in (
-        ("endpointingLatency", "  of it endpointing"),
-        ("transcriberLatency", "  recognition after it"),
-        ("modelLatency", "  brain"),
-        ("voiceLatency", "  voice"),
-        ("transportLatency", "  transport"),
-    ):
-        rows.append((name, [latency[key] for latency in latencies]))
-    table(
-        "A turn, offline (recognition runs during the endpointing wait)",
-        rows,
-        unit="ms",
-        reference="endpointing wait + both engines, bare",
-    )
+    title = f"A turn, offline, {calls} at once (recognition and voice run while the silence lasts)"
+    table(title, rows, unit="ms", reference="600 ms of silence + both engines, bare")
+    shutil.rmtree(folder)
+
+
+@main.command()
+@click.option("--turns", "count", default=30)
+def overhead(count: int) -> None:
+    """What a turn takes beyond remote providers of a fixed delay and the pause before they are asked."""
+    from ari_assistant.turns.turn_taking import TurnOptions
+    from benchmarks.remote import MODEL, TRANSCRIBER, VOICE, remote_providers
+
+    folder = Path(tempfile.mkdtemp())
+    clip = read_wav(Studio(folder).say("When are you open?"))
+    port = free_tcp_port()
+    remote = {
+        "id": "bench",
+        "model": {"provider": "openai", "model": "fixed"},
+        "voice": {"provider": "openai", "voiceId": "alloy", "cachingEnabled": False},
+        "transcriber": {"provider": "openai", "model": "fixed"},
+        "startSpeakingPlan": {"waitSeconds": 0},
+    }
+    number = {"provider": "vapi", "sipUri": "sip:bench@localhost", "assistantId": "bench"}
+    settings = {"provider_keys": "openai=x", "provider_urls": f"openai=http://127.0.0.1:{port}/v1"}
+
+    async def measure(house: House) -> list[dict[str, float]]:
+        async with remote_providers(port):
+            for _ in range(count):
+                await _turn(house, clip)
+            return await _latencies(house, count)
+
+    with _Started({"assistants": [remote], "phoneNumbers": [number]}, **settings) as house:
+        latencies = asyncio.run(measure(house))
+    known = (TurnOptions().pause_seconds + TRANSCRIBER + MODEL + VOICE) * 1000
+    whole = [latency["turnLatency"] for latency in latencies]
+    rows: list[tuple[str, Sequence[float]]] = [
+        ("known: pause, transcriber, model, voice", [known]),
+        ("voice ends → first packet of the reply", whole),
+        ("  beyond what is known", [value - known for value in whole]),
+        *((name, [latency[key] for latency in latencies]) for key, name in PARTS),
+    ]
+    table("Our own overhead", rows, unit="ms", reference="known: pause, transcriber, model, voice")
     shutil.rmtree(folder)
 
 
@@ -247,6 +306,7 @@ def memory() -> None:
             "ari-assistant": house.process.pid,
             "moonshine": house.engine("moonshine").pid,
             "piper": house.engine("piper").pid,
+            "smart-turn": house.engine("smart-turn").pid,
             "asterisk": house.asterisk_pid,
         }
         idle = {name: megabytes(pid) for name, pid in pids.items()}
@@ -370,6 +430,23 @@ def assistant_request(calls: int) -> None:
         rows = asyncio.run(measure(house))
     rows.append(("difference", [b - a for a, b in zip(rows[0][1], rows[1][1], strict=True)]))
     table("INVITE → 200", rows, unit="ms", reference="stored assistant")
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="Without the noisy lines.")
+@click.option("--details", is_flag=True, help="Every turn that was slow or cut.")
+@click.option("--folder", default="~/.cache/ari-assistant/conversation", help="Where sounds and results are kept.")
+@click.option("--capture", "captured", is_flag=True, help="Write tests/captures/dialogues.json instead.")
+def conversation(quick: bool, details: bool, folder: str, captured: bool) -> None:
+    """Turn-taking on recorded speech, against silence alone and webrtcvad."""
+    from benchmarks.conversation.score import capture, score
+
+    place = Path(folder).expanduser()
+    place.mkdir(parents=True, exist_ok=True)
+    if captured:
+        capture(place, Path("tests/captures/dialogues.json"))
+        return
+    score(console, place, quick=quick, details=details)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Turn-taking on recorded speech: `python -m benchmarks conversation`."""
