@@ -99,7 +99,13 @@ class HookActions:
             self._conductor.speak_by_prompt([text] if action.message.role in ("system", "developer") else [])
 
     async def use_tool(self, action: HookAction) -> None:
-        """Run a hook's tool. Its result goes into the log; its sentences are not said."""
+        """Run a hook's tool. Its result goes into the log; its sentences are not said. Never raises."""
+        try:
+            await self._use_tool(action)
+        except Exception:
+            self._log.exception("hook_failed", action=action.type)
+
+    async def _use_tool(self, action: HookAction) -> None:
         if action.type == "function":
             model = Model.model_validate({"provider": "hook", "functions": [action.function or {}]})
         else:

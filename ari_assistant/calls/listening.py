@@ -158,11 +158,15 @@ class Listening:
             return (await self._transcriber.transcribe(pcm)).strip()
         except ProviderError as fault:
             self._log.error("transcriber_failed", reason=str(fault))
-            return NOT_UNDERSTOOD
+        except Exception:  # whatever an engine answers, the call goes on
+            self._log.exception("transcriber_failed")
+        return NOT_UNDERSTOOD
 
     async def _listen_for_the_end(self, pcm: Pcm, model: EndOfTurnModel) -> float | None:
         try:
             return await model.finished(pcm)
         except ProviderError as fault:
             self._log.warning("end_of_turn_failed", reason=str(fault), instead="the words alone")
-            return None
+        except Exception:
+            self._log.exception("end_of_turn_failed")
+        return None

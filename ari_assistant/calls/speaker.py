@@ -104,10 +104,13 @@ class Speaker:
     async def hum(self) -> None:
         """Let the caller know that they are heard (`backchannelingEnabled`): outside every reply. Never raises."""
         try:
-            async for pcm in self._voice.synthesize(_HUM):
-                self._line.interject(pcm)
+            async with aclosing(self._voice.synthesize(_HUM)) as audio:
+                async for pcm in audio:
+                    self._line.interject(pcm)
         except ProviderError as fault:
             self._log.warning("hum_failed", reason=str(fault))
+        except Exception:
+            self._log.exception("hum_failed")
 
     @property
     def has_prepared(self) -> bool:

@@ -77,7 +77,14 @@ class Weighing:
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self.stop()
-        self._task = self._spawn(work, name)
+        self._task = self._spawn(self._guarded(work), name)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """A fault of ours is logged; the machine then decides by silence alone."""
+        try:
+            await work
+        except Exception:
+            self._log.exception("weighing_failed")
 
     async def _weigh(self, turn: int) -> None:
         words = await self._listening.words()

@@ -31,18 +31,19 @@ class Ears:
         self.hold = asyncio.Event()
         self.hold.set()
         self.fails = False
+        self.fault: Exception = ProviderUnavailable("ears", "plugged")
 
     async def transcribe(self, pcm: Pcm) -> str:
         self.heard.append(pcm.size)
         await self.hold.wait()
         if self.fails:
-            raise ProviderUnavailable("ears", "plugged")
+            raise self.fault
         return f"{pcm.size // FRAME_SAMPLES} frames"
 
     async def finished(self, pcm: Pcm) -> float:
         self.asked += 1
         if self.fails:
-            raise ProviderUnavailable("ears", "plugged")
+            raise self.fault
         return 0.7
 
 
@@ -114,6 +115,10 @@ async def test_a_click_is_not_recognised_and_faults_are_values() -> None:
     assert await made.finished() is None
     ears.fails = True
     speak(made, 50)
+    made.recognise(afresh=True)
+    assert await made.words() is NOT_UNDERSTOOD
+    assert await made.finished() is None
+    ears.fault = KeyError("a fault of ours")
     made.recognise(afresh=True)
     assert await made.words() is NOT_UNDERSTOOD
     assert await made.finished() is None
