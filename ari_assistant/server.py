@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,19 +28,21 @@ from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
 from ari_assistant.calls.ending import ABANDONED
 from ari_assistant.calls.erasure import erasure_message
+from ari_assistant.calls.hearing import Hearing
 from ari_assistant.calls.live import LiveCalls
 from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
 from ari_assistant.calls.sip_authentication import SipAuthenticator
 from ari_assistant.calls.speech import SpeechChoice
+from ari_assistant.calls.warming import warm
 from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileFault, load_assistants_file
 from ari_assistant.config.hosts import ThisMachine
 from ari_assistant.config.instance import callers_address, instance_options
 from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_directory, port_is_free
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
-from ari_assistant.media.ticker import Ticker
+from ari_assistant.media.client import MediaPlane, MediaUnavailable
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
 from ari_assistant.providers.moonshine import MoonshineTranscriber
@@ -56,7 +59,7 @@ from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.endpointing import Waits
-from ari_assistant.turns.vad import SharpEnd, SileroDetector, SpeechDetector, WebRtcDetector
+from ari_assistant.turns.vad import SharpEnds, SileroDetectors, SpeechDetectors, WebRtcDetectors
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server as WebhookServer
@@ -113,7 +116,7 @@ class Server:
         self._starting: asyncio.Task[None] | None = None
         self._live = LiveCalls()
         self._ready: dict[str, bool] = dict.fromkeys(
-            ("database", "asterisk", "ari", "transcriber", "voice"), False
+            ("database", "asterisk", "ari", "transcriber", "voice", "media"), False
         )
         self._start: Start | None = None
         self._lasting: set[asyncio.Task[None]] = set()
@@ -177,6 +180,10 @@ class Server:
                 cure="stop it, or set ARI_ASSISTANT_DATA_DIR (and the ports) for this one",
             ) from None
         self._check_ports()
+        if settings.bench is not None:
+            log.warning(
+                "BENCHMARK_MODE", mode=settings.bench, hint="nobody is answered: unset ARI_ASSISTANT_BENCH"
+            )
         file = self._assistants_file()
         key = self._api_key(data)
 
@@ -228,17 +235,24 @@ class Server:
             transcriber=self._local_transcriber(engines), voice=voice, vendors=session, servers=guarded
         )
         end_of_turn = SmartTurn(engines[_END_OF_TURN]) if _END_OF_TURN in engines else None
-        speech = Speech(choice, self._detectors(), end_of_turn)
-        services = self._services(catalogue, calls, guarded, models, speech)
+        speech = Speech(choice, end_of_turn)
+        hearing = Hearing(self._detectors())
+        media = MediaPlane(host=settings.media_host, heard=hearing, log=_process_log)
+        start(media.run(), name="media")
+        services = self._services(catalogue, calls, guarded, models, speech, media, hearing)
         self._live.serve(services)
         self._ari.on_event("StasisStart", self._live.stasis_started)
-        start(services.ticker.run(), name="ticker")
         await self._wait_for_engines(engines, voice, services.options.prompts)
+        await self._wait_for_media(media)
+        self._ready["media"] = True
         start(self._ari.run(), name="ari")
         await self._ari.connected.wait()
         self._ready["ari"] = self._ready["asterisk"] = True
         stack.push_async_callback(self._drain)
-        start(self._warm(voice, catalogue), name="warm")
+        start(warm(voice, catalogue), name="warm")
+        # What is there now stays: a full collection would look at all of it again, and stop every call for 80 ms.
+        gc.collect()
+        gc.freeze()
         log.info("ready", seconds=round(time.monotonic() - began, 2))
         self._announce(await self._dial_line(catalogue))
 
@@ -292,7 +306,7 @@ class Server:
                     f"the package {module} is not installed",
                     cure=f"pip install 'ari-assistant[{extra}]', or run `make run`, which installs it",
                 )
-            engines[name] = EngineProcess(name, log=_engine_log, environment=self._engine_environment())
+            engines[name] = EngineProcess(name, log=_process_log, environment=self._engine_environment())
             start(engines[name].run(), name=f"engine-{name}")
         if not self._settings.end_of_turn_model:
             return engines
@@ -303,7 +317,7 @@ class Server:
                 hint="ari-assistant fetch-models brings the model",
             )
         else:
-            engines[_END_OF_TURN] = EngineProcess(_END_OF_TURN, timeout_seconds=2.0, log=_engine_log)
+            engines[_END_OF_TURN] = EngineProcess(_END_OF_TURN, timeout_seconds=2.0, log=_process_log)
             start(engines[_END_OF_TURN].run(), name=f"engine-{_END_OF_TURN}")
         return engines
 
@@ -351,6 +365,14 @@ class Server:
         self._ready["voice"] = True
         self._progress("loading the speech models", 3, 3)
 
+    async def _wait_for_media(self, media: MediaPlane) -> None:
+        try:
+            await media.wait_ready()
+        except MediaUnavailable as fault:
+            raise StartFault(
+                str(fault), cure="set ARI_ASSISTANT_MEDIA_HOST to an address of this machine that Asterisk reaches"
+            ) from fault
+
     async def _start_asterisk(self, start: Start, data: Path) -> AriCredentials:
         settings = self._settings
         if settings.uses_running_asterisk:
@@ -394,6 +416,8 @@ class Server:
         guarded: aiohttp.ClientSession,
         models: ModelChoice,
         speech: Speech,
+        media: MediaPlane,
+        hearing: Hearing,
     ) -> Services:
         settings = self._settings
         assert self._ari is not None
@@ -416,15 +440,16 @@ class Server:
             speech=speech,
             models=models,
             access=provider_access(settings),
-            ticker=Ticker(),
+            media=media,
+            hearing=hearing,
             options=CallOptions(
                 org_id=ORG_ID,
-                media_host=settings.media_host,
                 data_dir=settings.data_dir.resolve(),
                 public_url=settings.api_base,
                 org_server=self._org_server,
                 assistant_request_seconds=settings.assistant_request_seconds,
                 waits=Waits.around(settings.endpointing_seconds),
+                bench=settings.bench,
             ),
             spawn=self._spawn,
         )
@@ -449,23 +474,14 @@ class Server:
         if outbox is not None:
             self._spawn(outbox.run(), f"outbox-{call['id']}")
 
-    def _detectors(self) -> Callable[[], SpeechDetector]:
+    def _detectors(self) -> SpeechDetectors:
         if self._settings.vad == "silero":
             try:
                 network = SileroNetwork()
-                return lambda: SharpEnd(SileroDetector(network))
+                return SharpEnds(SileroDetectors(network))
             except ProviderUnavailable as fault:
                 log.warning("vad_fallback", reason=str(fault), instead="webrtc")
-        return WebRtcDetector
-
-    async def _warm(self, voice: CachedVoice, catalogue: Catalogue) -> None:
-        """Synthesise the first messages that are the same for every caller, before somebody calls."""
-        for resource in await catalogue.assistants.list(Listing(limit=50)):
-            text = resource.document.get("firstMessage")
-            if isinstance(text, str) and "{" not in text and "://" not in text and len(text) < 300:
-                with suppress(ProviderError):
-                    async for _ in voice.synthesize(text):
-                        pass
+        return WebRtcDetectors()
 
     async def _dial_line(self, catalogue: Catalogue) -> str:
         settings = self._settings
@@ -559,5 +575,5 @@ def _log_tasks() -> None:
         log.info("task", name=task.get_name(), waits_at=waits_at)
 
 
-def _engine_log(event: str, **fields: Any) -> None:
-    (log.info if event == "engine_ready" else log.error)(event, **fields)
+def _process_log(event: str, **fields: Any) -> None:
+    (log.info if event.endswith("_ready") else log.error)(event, **fields)

@@ -141,7 +141,7 @@ class InboundCall(PhoneCall):
         if fault is not None:
             await self._no_assistant(found, Ending("assistant-request-returned-invalid-assistant", fault))
             return
-        await self._converse(self._record.invite.law)
+        await self._converse(self._record.invite.codec)
 
     async def _no_assistant(self, found: NumberFound | None, ending: Ending, response: Any = None) -> None:
         """Nobody can answer: the number's `call.ending` hook, its fallback destination, or a polite sentence.
@@ -163,7 +163,7 @@ class InboundCall(PhoneCall):
     async def _announce_here(self, text: str, ending: Ending) -> None:
         assert self._record is not None
         assert self._record.invite is not None
-        await self._announce(text, ending, self._record.invite.law)
+        await self._announce(text, ending, self._record.invite.codec)
 
     async def _forward(self, destination: Destination, reason: str, found: NumberFound | None) -> None:
         """Send the caller on before the call is answered."""

@@ -11,7 +11,8 @@ from ari_assistant.ari.errors import AriRequestError
 from ari_assistant.ari.events import ChannelSnapshot
 from ari_assistant.ari.resources import Channel
 from ari_assistant.dialogue.template import RESERVED
-from ari_assistant.media.g711 import LAWS, ULAW, Law
+from ari_assistant.media.codec import CODECS, Codec
+from ari_assistant.media.g711 import ULAW
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 
@@ -39,8 +40,8 @@ class Invite:
     to: str
     headers: tuple[tuple[str, str], ...] = ()
     """The X- headers in the order they came, names as they were spelled; a repeated one appears again."""
-    law: Law = ULAW
-    """The G.711 law to speak with this caller: their own where they offer one."""
+    codec: Codec = ULAW
+    """What to speak with this caller: their own codec, so that Asterisk has nothing to transcode."""
     standard: tuple[tuple[str, str], ...] = ()
     """The other headers, names in lower case; a repeated one appears again."""
     unreadable: tuple[str, ...] = field(default=())
@@ -143,7 +144,7 @@ async def read_invite(channel: Channel, snapshot: ChannelSnapshot) -> Invite:
         to=values.get("PJSIP_HEADER(read,To)", ""),
         headers=headers,
         standard=tuple((name, values[expression]) for name, expression in standard if expression in values),
-        law=_law(values.get("CHANNEL(audionativeformat)", "")),
+        codec=_codec(values.get("CHANNEL(audionativeformat)", "")),
         unreadable=unreadable,
     )
 
@@ -213,9 +214,9 @@ def _name_and_uri(text: str) -> tuple[str, str]:
     return re.sub(r"\\(.)", r"\1", name).strip(), match["uri"].strip()
 
 
-def _law(native_formats: str) -> Law:
-    """`(ulaw|alaw|g722)` → the first G.711 law in it. Without one Asterisk transcodes to µ-law."""
+def _codec(native_formats: str) -> Codec:
+    """`(g722|ulaw)` → the first of ours in it. Without one Asterisk transcodes to µ-law."""
     for name in native_formats.strip("()").split("|"):
-        if name in LAWS:
-            return LAWS[name]
+        if name in CODECS:
+            return CODECS[name]
     return ULAW

@@ -1,18 +1,17 @@
-"""What we open beside the caller's channel: media port, ExternalMedia channel and bridge, acquired together."""
+"""What we open beside the caller's channel: ExternalMedia channel, bridge and media stream, acquired together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriUnreachable
 from ari_assistant.ari.resources import Channel
-from ari_assistant.media.g711 import Law
-from ari_assistant.media.port import MediaPort
-from ari_assistant.media.rtp import RtpPacket
+from ari_assistant.media.client import MediaPlane, MediaStream, MediaUnavailable
+from ari_assistant.media.codec import Codec
 from ari_assistant.telemetry import get_logger
 
 __all__ = ["BRIDGE_PREFIX", "CALLED_PREFIX", "DIALLED_PREFIX", "MEDIA_PREFIX", "OWN_PREFIXES", "Legs"]
@@ -30,7 +29,7 @@ OWN_PREFIXES = (MEDIA_PREFIX, CALLED_PREFIX, DIALLED_PREFIX)
 
 
 class Legs:
-    """An async context manager: on entry the media port, the bridge and the ExternalMedia channel are there
+    """An async context manager: on entry the bridge, the ExternalMedia channel and the stream are there
     and media can flow; on exit they are gone. The caller's channel belongs to the call, which knows the cause.
 
     Design decision 4: ids chosen beforehand, bridge and ExternalMedia channel made at the same time, and
@@ -43,31 +42,29 @@ class Legs:
         *,
         call_id: str,
         caller: Channel,
-        law: Law,
-        media_host: str,
-        receive: Callable[[RtpPacket, float], None],
+        codec: Codec,
+        media: MediaPlane,
+        recording: Path | None,
     ) -> None:
-        """`receive(packet, now)` gets the caller's RTP; `media_host` is where the media port is bound."""
+        """Both sides are recorded where a path is given."""
         self._ari = ari
         self._caller = caller
-        self._law = law
-        self._media_host = media_host
-        self._receive = receive
+        self._codec = codec
+        self._media = media
+        self._recording = recording
         self.media_id = f"{MEDIA_PREFIX}{call_id}"
         self._bridge_id = f"{BRIDGE_PREFIX}{call_id}"
-        self._port: MediaPort | None = None
+        self._stream: MediaStream | None = None
 
     @property
-    def port(self) -> MediaPort:
-        """The media port; there between entry and exit."""
-        assert self._port is not None
-        return self._port
+    def stream(self) -> MediaStream:
+        """The call's audio; there between entry and exit."""
+        assert self._stream is not None
+        return self._stream
 
     async def __aenter__(self) -> Self:
         try:
-            self._port = await MediaPort.open(
-                self._receive, host=self._media_host, payload_type=self._law.payload_type
-            )
+            address = self._media.address
             started = self._ari.expect_start(self.media_id)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -76,11 +73,12 @@ class Legs:
                         self._ari.channels.externalMedia(
                             app=self._ari.app,
                             channelId=self.media_id,
-                            external_host=self._port.address,
-                            format=self._law.name,
+                            external_host=address,
+                            format=self._codec.name,
                         )
                     )
-                self._port.expect(*opening.result()[1])
+                host, port = opening.result()[1]
+                self._stream = await self._media.open(self._codec.name, host, port, recording=self._recording)
                 async with asyncio.timeout(3.0):
                     await started
             except TimeoutError:
@@ -89,8 +87,10 @@ class Legs:
                 raise group_fault.exceptions[0] from None
             finally:
                 started.cancel()
-        except BaseException:
+        except BaseException as fault:
             await self._release()
+            if isinstance(fault, MediaUnavailable):
+                raise AriUnreachable(f"no media: {fault}") from fault
             raise
         return self
 
@@ -124,5 +124,5 @@ class Legs:
                 await step()
             except AriError as fault:  # swept at the next connect
                 log.warning("leg_not_released", media_id=self.media_id, reason=str(fault))
-        if self._port is not None:
-            await self._port.aclose()
+        if self._stream is not None:
+            await self._stream.aclose()

@@ -1,188 +1,109 @@
-"""The audio of one call: RTP in and out, playout, both sides on the recording's time line."""
+"""The audio of one call as the session sees it: what is played, what was sent, what was heard of it."""
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
-from ari_assistant.media.background import Background
-from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, Pcm
-from ari_assistant.media.g711 import Law
+from ari_assistant.media.background import room_tone
+from ari_assistant.media.client import MediaStream
+from ari_assistant.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 from ari_assistant.media.playout import Playout
-from ari_assistant.media.port import MediaPort
-from ari_assistant.media.recording import Recording
-from ari_assistant.media.reorder import Reorder
-from ari_assistant.media.rtp import RtpPacket, RtpSender
-from ari_assistant.media.stereo import ASSISTANT, CALLER, StereoTimeline
 from ari_assistant.vapi.base import JsonObject
 
 __all__ = ["Line"]
 
-_LAG_SAMPLES = 4_000
-"""The recording is written half a second behind, so that late packets still find their place."""
-_MAX_DRIFT_SAMPLES = 4_000
-_SILENT_FRAME: Pcm = np.zeros(FRAME_SAMPLES, np.int16)
-_MAX_CONCEALED_SAMPLES = 10 * FRAME_SAMPLES
-
 
 class Line:
-    """Joins the pure parts of the media plane. Everything runs in the event loop and returns at once.
+    """Joins the playout and the stream of the media plane. Everything returns at once."""
 
-    Silence is sent when the assistant is quiet, so that no NAT or carrier takes the call for dead.
-    """
-
-    def __init__(
-        self,
-        law: Law,
-        *,
-        recording: Recording | None,
-        heard: Callable[[Pcm, float], None],
-        reply_began: Callable[[int, float], None],
-    ) -> None:
-        """`heard(frame, now)` gets each 160 samples of the caller in order; `reply_began(turn, now)` is called
-        when the first frame of a reply is sent."""
-        self.playout = Playout()
-        self._law = law
-        self._recording = recording
-        self._heard = heard
+    def __init__(self, *, rate: int, reply_began: Callable[[int, float], None]) -> None:
+        """`rate`: samples a second of the caller's codec. `reply_began(turn, now)` is called when the first frame of a
+        reply has been sent."""
+        self.rate = rate
+        self.playout = Playout(self, rate=rate)
         self._reply_began = reply_began
-        self._silence = bytes([law.silence]) * FRAME_SAMPLES
-        self._reorder = Reorder()
-        self._sender = RtpSender(
-            payload_type=law.payload_type,
-            ssrc=secrets.randbits(32),
-            sequence_number=secrets.randbits(15),
-            timestamp=secrets.randbits(31),
-        )
-        self._port: MediaPort | None = None
-        self._timeline = StereoTimeline()
-        self._position = 0
-        """Samples sent since the line was opened: the clock of the recording."""
-        self._anchor: tuple[int, int] | None = None
-        """RTP timestamp and position of a packet of the caller's stream."""
-        self._expected: int | None = None
-        self._pending: Pcm = np.zeros(0, np.int16)
+        self._stream: MediaStream | None = None
         self._replying: int | None = None
-        self._interjection: deque[Pcm] = deque()
-        self.background: Background | None = None
-        """A sound behind the voice, also while it is silent."""
-        self.last_sent: Pcm = _SILENT_FRAME
-        """The frame that was sent last, decoded."""
-        self.sent = 0
-        self.concealed = 0
-        """Samples of silence put in where packets were lost."""
+        self._background: Pcm | None = None
+        self._sent: deque[Pcm] = deque()
+        """What was sent and not asked for yet, narrow, in frames."""
+        self._rest: Pcm = np.zeros(0, np.int16)
 
-    def attach(self, port: MediaPort) -> None:
-        """Send through `port` from now on."""
-        self._port = port
+    def attach(self, stream: MediaStream) -> None:
+        """Play through `stream` from now on."""
+        self._stream = stream
+        if self._background is not None:
+            stream.set_background(self._background)
 
-    def receive(self, packet: RtpPacket, now: float) -> None:
-        """A packet of the caller came."""
-        for ready in self._reorder.push(packet, now=now):
-            self._hear(ready, now)
+    # -- Sink -----------------------------------------------------------------------------------------------
 
-    def tick(self, now: float, skipped: int) -> None:
-        """Send the next frame: the reply's, or silence. `skipped` frames before it were too late to be sent."""
-        for ready in self._reorder.handle_deadline(now):
-            self._hear(ready, now)
-        if skipped:
-            self._sender.skip(skipped * FRAME_SAMPLES)
-            self._position += skipped * FRAME_SAMPLES
-        spoken = self.playout.pop()
-        frame = spoken
-        if frame is None and self._interjection and not self.playout.held:
-            frame = self._interjection.popleft()
-        if self.background is not None:
-            frame = self.background.under(frame)
-        if frame is None:
-            payload = self._silence
-            self.last_sent = _SILENT_FRAME
-        else:
-            self.last_sent = frame
-            payload = self._law.encode(frame)
-            self._timeline.put(ASSISTANT, self._position, frame)
-        if self._port is not None:
-            self._port.send(self._sender.packet(payload))
-            self.sent += 1
-        self._position += FRAME_SAMPLES
+    def play(self, pcm: Pcm) -> None:
+        """See `playout.Sink`."""
+        if self._stream is not None:
+            self._stream.play(pcm)
+
+    def flush(self) -> None:
+        """See `playout.Sink`."""
+        if self._stream is not None:
+            self._stream.flush()
+
+    # -- what the media plane tells -------------------------------------------------------------------------
+
+    def played(self, samples: int, now: float) -> None:
+        """The stream has sent so many samples since it was flushed."""
+        pcm = self.playout.played(samples)
+        if not pcm.size:
+            return
+        self._keep(pcm)
         turn = self.playout.turn
-        if spoken is not None and turn is not None and turn != self._replying:
+        if turn is not None and turn != self._replying:
             self._replying = turn
             self._reply_began(turn, now)
 
-    def interject(self, pcm: Pcm) -> None:
-        """Say something short beside all replies ("mm-hmm"), where none is heard. int16, 8 kHz."""
-        whole = -(-pcm.size // FRAME_SAMPLES) * FRAME_SAMPLES
-        self._interjection.extend(np.pad(pcm, (0, whole - pcm.size)).reshape(-1, FRAME_SAMPLES))
+    def _keep(self, pcm: Pcm) -> None:
+        """What echoes is told by its lower half: every second sample is enough of wideband audio."""
+        narrow = pcm[:: self.rate // SAMPLE_RATE]
+        if self._rest.size:
+            narrow = np.concatenate([self._rest, narrow])
+        whole = narrow.size - narrow.size % FRAME_SAMPLES
+        self._sent.extend(narrow[start : start + FRAME_SAMPLES] for start in range(0, whole, FRAME_SAMPLES))
+        self._rest = narrow[whole:]
 
-    async def record(self) -> None:
-        """Write what has been said up to half a second ago. Raises OSError."""
-        if self._recording is not None:
-            self._recording.append(self._timeline.take(self._position - _LAG_SAMPLES))
-            await self._recording.flush()
+    def last_sent(self) -> Pcm | None:
+        """The frame that went out in these 20 ms (int16, 8 kHz, 160 samples), None for silence. Ask once a tick."""
+        if self._sent:
+            return self._sent.popleft()
+        if self._rest.size:
+            rest, self._rest = self._rest, self._rest[:0]
+            return np.pad(rest, (0, FRAME_SAMPLES - rest.size))
+        return None
+
+    # -- beside the replies ---------------------------------------------------------------------------------
+
+    def interject(self, pcm: Pcm) -> None:
+        """Say something short beside all replies ("mm-hmm"), where none is heard. int16 at `rate`."""
+        if self._stream is not None and not self.playout.held:
+            self._stream.interject(pcm)
+
+    def set_background(self, pcm: Pcm | None = None) -> None:
+        """A sound behind the voice, also while it is silent: int16 at `rate`; a quiet office by default."""
+        self._background = pcm if pcm is not None else room_tone(rate=self.rate)
+        if self._stream is not None:
+            self._stream.set_background(self._background)
 
     async def aclose(self) -> None:
-        """Write the rest of the recording and close it. Raises OSError."""
-        if self._recording is not None:
-            self._recording.append(self._timeline.take(self._position))
-            await self._recording.aclose()
+        """End the stream and wait until the recording is written."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+    @property
+    def recording_fault(self) -> str | None:
+        """Why the recording is not whole."""
+        return self._stream.recording_fault if self._stream is not None else None
 
     def statistics(self) -> JsonObject:
-        """What the media plane counted."""
-        counters = self._reorder.counters
-        result: JsonObject = {
-            "packetsSent": self.sent,
-            "packetsReceived": counters.received,
-            "packetsLost": counters.lost,
-            "packetsLate": counters.late,
-            "packetsDuplicated": counters.duplicated,
-            "packetsReordered": counters.reordered,
-            "concealedSeconds": round(self.concealed / FRAME_SAMPLES * PTIME_SECONDS, 2),
-        }
-        if self._port is not None:
-            port = self._port.counters
-            result |= {
-                "packetsMalformed": port.malformed,
-                "packetsFromUnknownSource": port.unknown_source,
-                "packetsOfWrongType": port.wrong_payload_type,
-            }
-        return result
-
-    def _hear(self, packet: RtpPacket, now: float) -> None:
-        pcm = self._law.decode(packet.payload)
-        if self._expected is not None:
-            gap = _signed(packet.timestamp - self._expected)
-            if 0 < gap <= _MAX_CONCEALED_SAMPLES:
-                self.concealed += gap
-                self._frames(np.zeros(gap, np.int16), now)
-            elif gap != 0:
-                self._pending = self._pending[:0]
-        self._expected = (packet.timestamp + pcm.size) & 0xFFFFFFFF
-        self._timeline.put(CALLER, self._place(packet.timestamp), pcm)
-        self._frames(pcm, now)
-
-    def _frames(self, pcm: Pcm, now: float) -> None:
-        if self._pending.size:
-            pcm = np.concatenate([self._pending, pcm])
-        whole = pcm.size - pcm.size % FRAME_SAMPLES
-        for start in range(0, whole, FRAME_SAMPLES):
-            self._heard(pcm[start : start + FRAME_SAMPLES], now)
-        self._pending = pcm[whole:]
-
-    def _place(self, timestamp: int) -> int:
-        """Where on the recording's time line a packet belongs: by its own clock, while that keeps step."""
-        if self._anchor is not None:
-            at, position = self._anchor
-            placed = position + _signed(timestamp - at)
-            if abs(placed - self._position) <= _MAX_DRIFT_SAMPLES:
-                return placed
-        self._anchor = (timestamp, self._position)
-        return self._position
-
-
-def _signed(difference: int) -> int:
-    """A difference of 32-bit timestamps as −2³¹ … 2³¹−1."""
-    return ((difference + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        """What the media plane counted; complete when the stream is closed."""
+        return dict(self._stream.statistics) if self._stream is not None else {}

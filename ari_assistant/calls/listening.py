@@ -11,7 +11,7 @@ import numpy as np
 
 from ari_assistant.calls.cast import Cast
 from ari_assistant.calls.costs import Consumption
-from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, SAMPLE_RATE, Pcm
+from ari_assistant.media.frame import PTIME_SECONDS, SILENCE, Pcm
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.transcriber import TranscriberStream
@@ -22,8 +22,7 @@ NOT_UNDERSTOOD = "\0"
 """Stands for a recognition that failed: no transcript holds a NUL."""
 _PRE_ROLL_FRAMES = 15
 _MAX_UTTERANCE_SECONDS = 45
-_MIN_UTTERANCE_SAMPLES = SAMPLE_RATE // 10
-_SILENCE: Pcm = np.zeros(FRAME_SAMPLES, np.int16)
+_MIN_UTTERANCE_SECONDS = 0.1
 
 
 class Listening:
@@ -39,10 +38,13 @@ class Listening:
         cast: Cast,
         used: Consumption,
         *,
+        rate: int,
         end_of_turn: EndOfTurnModel | None,
         spawn: Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]],
         log: Any,
     ) -> None:
+        """`rate`: samples a second of the caller's audio."""
+        self._rate = rate
         self._transcriber = cast.transcriber
         self._stream: TranscriberStream | None = cast.stream
         self._used = used
@@ -80,18 +82,21 @@ class Listening:
             self._log.error("transcriber_stream_lost", provider=fault.provider, reason=str(fault), instead="local")
         self._stream = None
 
-    def receive(self, frame: Pcm) -> None:
-        """The caller's next frame (int16, 8 kHz, 160 samples)."""
+    def receive(self, frame: Pcm, narrow: Pcm) -> None:
+        """The caller's next frame: 20 ms at the line's rate, and at 8 kHz for streams, which hear both sides."""
+        frame = frame.copy()  # it is a row of the frames of all callers, which it would keep alive
         self._pre_roll.append(frame)
         if self._stream is not None:
-            self._for_stream.append(frame)
+            self._for_stream.append(narrow)
         if self.collecting:
             self._utterance.append(frame)
 
-    def tick(self, sent: Pcm) -> None:
-        """20 ms have passed, in which the assistant's frame `sent` went out: a stream hears both sides in step."""
+    def tick(self, sent: Pcm | None) -> None:
+        """20 ms have passed, in which the assistant's frame `sent` went out (None: silence): a stream hears both sides
+        in step."""
         if self._stream is not None:
-            self._stream.push(self._for_stream.popleft() if self._for_stream else _SILENCE, sent)
+            heard = self._for_stream.popleft() if self._for_stream else SILENCE
+            self._stream.push(heard, SILENCE if sent is None else sent)
 
     def collect(self) -> None:
         """An utterance begins, a little before the first voiced frame."""
@@ -122,7 +127,7 @@ class Listening:
         self.withdraw()
         pcm = np.concatenate(list(self._utterance)) if self._utterance else np.zeros(0, np.int16)
         self._recognition = self._spawn(self._transcribe(pcm), "transcribe")
-        if self._end_of_turn is not None and pcm.size >= _MIN_UTTERANCE_SAMPLES:
+        if self._end_of_turn is not None and pcm.size >= self._rate * _MIN_UTTERANCE_SECONDS:
             self._melody = self._spawn(self._listen_for_the_end(pcm, self._end_of_turn), "end-of-turn")
 
     def withdraw(self) -> None:
@@ -146,16 +151,16 @@ class Listening:
         return await asyncio.shield(self._melody) if self._melody is not None else None
 
     async def _transcribe(self, pcm: Pcm) -> str:
-        if pcm.size < _MIN_UTTERANCE_SAMPLES:
+        if pcm.size < self._rate * _MIN_UTTERANCE_SECONDS:
             return ""
         if self._stream is not None:
             try:
                 return (await self._stream.words()).strip()
             except ProviderError as fault:
                 self._log.error("transcriber_failed", reason=str(fault), instead="local")
-        self._billed = pcm.size / SAMPLE_RATE
+        self._billed = pcm.size / self._rate
         try:
-            return (await self._transcriber.transcribe(pcm)).strip()
+            return (await self._transcriber.transcribe(pcm, rate=self._rate)).strip()
         except ProviderError as fault:
             self._log.error("transcriber_failed", reason=str(fault))
         except Exception:  # whatever an engine answers, the call goes on
@@ -164,7 +169,7 @@ class Listening:
 
     async def _listen_for_the_end(self, pcm: Pcm, model: EndOfTurnModel) -> float | None:
         try:
-            return await model.finished(pcm)
+            return await model.finished(pcm, rate=self._rate)
         except ProviderError as fault:
             self._log.warning("end_of_turn_failed", reason=str(fault), instead="the words alone")
         except Exception:

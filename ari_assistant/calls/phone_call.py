@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from ari_assistant.ari.errors import AriError, AriRequestError
 from ari_assistant.ari.events import AriEvent, ChannelDtmfReceived
 from ari_assistant.ari.resources import Channel
+from ari_assistant.calls.bench import SESSIONS
 from ari_assistant.calls.cast import Cast, cast_for
 from ari_assistant.calls.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
 from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
@@ -27,8 +29,8 @@ from ari_assistant.calls.session import Session
 from ari_assistant.calls.state import CallEvent, CallState
 from ari_assistant.calls.transfer import dial_and_bridge, refer_target
 from ari_assistant.dialogue.template import builtin_variables, render
-from ari_assistant.media.g711 import ULAW, Law
-from ari_assistant.media.recording import Recording
+from ari_assistant.media.codec import Codec
+from ari_assistant.media.g711 import ULAW
 from ari_assistant.telemetry import CallLog, get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
@@ -46,6 +48,7 @@ CAUSE_FAILURE = 34
 """Q.850: no circuit available; 503."""
 _REFER_SECONDS = 10.0
 """So long a caller may stay after a REFER before we hang up."""
+_SAVE_SECONDS = 0.3
 _LEFT = frozenset({"StasisEnd", "ChannelDestroyed"})
 
 
@@ -75,6 +78,7 @@ class PhoneCall(ABC):
         self._debugging: JsonObject | None = None
         self._warned: set[str] = set()
         self._storing = asyncio.Lock()
+        self._save_due = False
         self._log = log.bind(channel=channel.id)
 
     @property
@@ -183,7 +187,7 @@ class PhoneCall(ABC):
         record.overrides = {**overrides, "variableValues": {**record.overrides["variableValues"], **given}}
         return None
 
-    async def _converse(self, law: Law = ULAW, announcement: tuple[str, Ending] | None = None) -> None:
+    async def _converse(self, codec: Codec = ULAW, announcement: tuple[str, Ending] | None = None) -> None:
         """Open the legs, answer, and talk until somebody ends it."""
         assert self._record is not None
         assert self._messages is not None
@@ -192,14 +196,13 @@ class PhoneCall(ABC):
         self._cast = cast = await cast_for(
             services, self._assistant, fill=self._fill, messages=self._messages, call_id=record.id
         )
-        self._session = session = Session(
+        self._session = session = SESSIONS[services.options.bench](
             services,
             cast=cast,
             messages=self._messages,
             variables=self._variables,
             fill=self._fill,
-            law=law,
-            recording=self._recording(),
+            codec=codec,
             call_id=record.id,
             end=self.end,
             transfer=self._transfer,
@@ -210,9 +213,9 @@ class PhoneCall(ABC):
             services.ari,
             call_id=record.id,
             caller=self._channel,
-            law=law,
-            media_host=services.options.media_host,
-            receive=session.receive,
+            codec=codec,
+            media=services.media,
+            recording=self._recording(),
         )
         preparing = asyncio.create_task(session.prepare(), name="prepare")
         stop = services.ari.on_channel(legs.media_id, self._media_event)
@@ -225,7 +228,7 @@ class PhoneCall(ABC):
                 self._messages.send("status-update", status=record.state.value)
                 if announcement is not None:
                     asyncio.get_running_loop().call_soon(session.announce, *announcement)
-                await session.run(legs.port, started_ms=int(time.time() * 1000))
+                await session.run(legs.stream, started_ms=int(time.time() * 1000))
         finally:
             stop()
             preparing.cancel()
@@ -235,13 +238,13 @@ class PhoneCall(ABC):
         if event.type in _LEFT and self._ending is None:
             self.end(MEDIA_LOST)
 
-    async def _announce(self, text: str, ending: Ending, law: Law = ULAW) -> None:
+    async def _announce(self, text: str, ending: Ending, codec: Codec = ULAW) -> None:
         assert self._messages is not None
         kept = self._messages.assistant
         self._assistant = Assistant(
             first_message_mode="assistant-waits-for-user", server_messages=kept.server_messages
         )
-        await self._converse(law, (text, ending))
+        await self._converse(codec, (text, ending))
 
     # -- sending the caller on ------------------------------------------------------------------------------
 
@@ -390,8 +393,17 @@ class PhoneCall(ABC):
             self._outbox.close()
 
     def _save(self, record: CallRecord) -> None:
-        """Store the record as it is now, without waiting."""
-        self._services.spawn(self._store(record.wire()), f"store-{record.id}")
+        """Store the record soon, as it is then: nobody waits for it, and the caller waits for everything else."""
+        if not self._save_due:
+            self._save_due = True
+            self._services.spawn(self._save_soon(record), f"store-{record.id}")
+
+    async def _save_soon(self, record: CallRecord) -> None:
+        told = self._messages is not None and self._messages.server is not None
+        await asyncio.sleep(0 if told else _SAVE_SECONDS)  # a server that hears of a call may look it up at once
+        self._save_due = False
+        if record.ending is None:
+            await self._store(record.wire())
 
     async def _store(self, document: JsonObject) -> None:
         """Save the record as it is now, after those saved before it (the lock is fair)."""
@@ -434,7 +446,8 @@ class PhoneCall(ABC):
             self._log.warning(event, names=list(rendered.missing), fault=rendered.fault, template=template[:80])
         return rendered.text
 
-    def _recording(self) -> Recording | None:
+    def _recording(self) -> Path | None:
+        """Where both sides are recorded, if they are."""
         assert self._record is not None
         plan = self._assistant.artifact_plan
         wanted = plan.recording_enabled if plan is not None else None
@@ -442,7 +455,7 @@ class PhoneCall(ABC):
             return None
         path = self._services.options.recordings_dir / f"{self._record.id}.wav"
         self._record.recording_path = path
-        return Recording(path)
+        return path
 
     async def _redirect(self, destination: Destination, ending: Ending) -> str | None:
         """Before the answer: a 302 that names the destination. Returns what went wrong, or None."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.calls.access import ProviderAccess
+from ari_assistant.calls.hearing import Hearing
 from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.speech import SpeechChoice
-from ari_assistant.media.ticker import Ticker
+from ari_assistant.media.client import MediaPlane
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
 from ari_assistant.turns.endpointing import Waits
 from ari_assistant.turns.turn_taking import TurnOptions
-from ari_assistant.turns.vad import SpeechDetector
 from ari_assistant.vapi.server import Server
 from ari_assistant.webhooks.sender import WebhookSender
 
@@ -42,7 +42,6 @@ class Speech:
     """Recognition and voice."""
 
     choice: SpeechChoice
-    new_detector: Callable[[], SpeechDetector]
     end_of_turn: EndOfTurnModel | None = None
     """Listens to the melody of a pause; without it the words alone decide."""
 
@@ -52,8 +51,6 @@ class CallOptions:
     """Settings that concern calls. Durations in seconds."""
 
     org_id: str
-    media_host: str
-    """Where media ports are bound; Asterisk must reach it."""
     data_dir: Path
     public_url: str
     """The API's base URL, for the links to recordings."""
@@ -65,6 +62,9 @@ class CallOptions:
     turns: TurnOptions = field(default_factory=TurnOptions)
     waits: Waits = field(default_factory=Waits)
     prompts: Prompts = field(default_factory=Prompts)
+
+    bench: str | None = None
+    """See `calls.bench`."""
 
     @property
     def recordings_dir(self) -> Path:
@@ -90,7 +90,8 @@ class Services:
     models: ModelChoice
     access: ProviderAccess
     """The installation's keys."""
-    ticker: Ticker
+    media: MediaPlane
+    hearing: Hearing
     options: CallOptions
     spawn: Callable[[Awaitable[None], str], None]
     """Start a task that outlives the call (the delivery of its last messages), owned by the server."""

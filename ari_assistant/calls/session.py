@@ -40,11 +40,9 @@ from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_messages
 from ari_assistant.dialogue.template import Fill
 from ari_assistant.dialogue.tools import Offered
+from ari_assistant.media.client import MediaStream
+from ari_assistant.media.codec import Codec
 from ari_assistant.media.frame import PTIME_SECONDS, Pcm
-from ari_assistant.media.g711 import Law
-from ari_assistant.media.port import MediaPort
-from ari_assistant.media.recording import Recording
-from ari_assistant.media.rtp import RtpPacket
 from ari_assistant.providers.model import ChatMessage, ToolCall
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.turns.idle import SilenceTimer
@@ -71,7 +69,6 @@ from ari_assistant.vapi.without_secrets import without_secrets
 __all__ = ["Session"]
 
 _GOODBYE_SECONDS = 20.0
-_RECORD_INTERVAL_SECONDS = 0.5
 _HANG_SECONDS = 3.0
 """So long after the caller's turn without a sound of the reply, `hang` is sent (§7.4)."""
 _MAX_FAILURES = 3
@@ -99,8 +96,7 @@ class Session:
         messages: CallMessages,
         variables: JsonObject,
         fill: Fill,
-        law: Law,
-        recording: Recording | None,
+        codec: Codec,
         call_id: str,
         end: Callable[[Ending], None],
         transfer: Callable[[Destination], Awaitable[None]],
@@ -127,19 +123,18 @@ class Session:
         self._minutes = Minutes(messages, system=self.system, turn=lambda: self._turns.turn, log=log)
         self.used = Consumption()
         # hearing
-        self._line = Line(
-            law,
-            recording=recording,
-            heard=self._frame_heard,
-            reply_began=lambda turn, now: self._replies.began(turn, now),
-        )
-        self._detector = services.speech.new_detector()
+        self._line = Line(rate=codec.rate, reply_began=lambda turn, now: self._replies.began(turn, now))
         self._echo = EchoGuard()
         self._turns = TurnTaking(turn_options(assistant, services.options.turns), now=self._now())
         keypad = keypad_plan(assistant)
         self._keypad = KeypadInput(keypad) if keypad is not None else None
         self._listening = Listening(
-            cast, self.used, end_of_turn=services.speech.end_of_turn, spawn=self._spawn, log=log
+            cast,
+            self.used,
+            rate=codec.rate,
+            end_of_turn=services.speech.end_of_turn,
+            spawn=self._spawn,
+            log=log,
         )
         self._weighing = Weighing(
             assistant,
@@ -272,10 +267,6 @@ class Session:
             self._speaker.prepare_background(self._assistant.background_sound),
         )
 
-    def receive(self, packet: RtpPacket, now: float) -> None:
-        """The caller's RTP, in any order."""
-        self._line.receive(packet, now)
-
     def key(self, key: str) -> None:
         """The caller pressed a key of their telephone (0-9, *, #, A-D)."""
         self._log.info("key", key=key, listened_to=self._keypad is not None)
@@ -309,30 +300,31 @@ class Session:
             },
         )
 
-    async def run(self, port: MediaPort, *, started_ms: int) -> None:
+    async def run(self, stream: MediaStream, *, started_ms: int) -> None:
         """Hold the conversation until cancelled. The call has been answered at `started_ms` (epoch, ms)."""
         self._started = self._now()
         self._minutes.history = History(started_ms=started_ms)
         self._silence.receive(True, now=self._started)
         self._hooks = Hooks.of(self._assistant, now=self._started)
-        self._line.attach(port)
+        self._line.attach(stream)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._replies.run_in(group, self._writer, started=self._started)
-                self._services.ticker.subscribe(self, self._tick, self._tick_failed)
-                group.create_task(self._record(), name="record")
+                stream.listener = self
+                self._services.hearing.add(stream, self)
                 group.create_task(self._listening.run(), name="listen")
                 self._messages.send("assistant.started", newAssistant=without_secrets(self._assistant.wire()))
                 self._open()
+                await asyncio.get_running_loop().create_future()  # until cancelled
         finally:
             self._group = None
-            self._services.ticker.unsubscribe(self)
+            stream.listener = None
+            self._services.hearing.remove(stream)
             self._replies.close()
-            try:
-                await asyncio.shield(self._line.aclose())
-            except OSError as fault:
-                self._log.error("recording_failed", reason=str(fault), hint="is the disk full?")
+            await asyncio.shield(self._line.aclose())
+            if (fault := self._line.recording_fault) is not None:
+                self._log.error("recording_failed", reason=fault, hint="is the disk full?")
 
     async def say(self, text: str) -> None:
         """Say `text` now, which cannot be interrupted, and return when it has been heard."""
@@ -352,13 +344,44 @@ class Session:
             if action.type in ("tool", "function"):
                 await self._actions.use_tool(action)
 
+    # -- what the media plane tells -------------------------------------------------------------------------
+
+    def played(self, samples: int, now: float) -> None:
+        """See `media.client.Listener`."""
+        self._line.played(samples, now)
+
+    def tick(self, now: float) -> None:
+        """See `media.client.Listener`."""
+        try:
+            self._tick(now)
+        except Exception as fault:
+            self.failed(fault)
+
+    def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
+        """See `hearing.Ear`."""
+        self._listening.receive(frame, narrow)
+        self._echo.heard(narrow)
+        if speech and self._echo.is_echo():
+            speech = False
+        self._obey(self._turns.receive_frame(speech, now=now))
+
+    def lost(self, reason: str) -> None:
+        """See `media.client.Listener`."""
+        self._log.error("media_lost", reason=reason)
+        self._end(Ending("call.in-progress.error-vapifault-worker-died", reason))
+
+    def failed(self, fault: Exception) -> None:
+        """See `hearing.Ear`: a fault of ours ends this call, and no other."""
+        self._log.error("media_failed", exc_info=fault)
+        self._end(Ending("call.in-progress.error-vapifault-worker-died", f"media: {fault!r}"))
+
     # -- the clock ------------------------------------------------------------------------------------------
 
-    def _tick(self, now: float, skipped: int) -> None:
-        self._line.tick(now, skipped)
-        self._echo.sent(self._line.last_sent)
+    def _tick(self, now: float) -> None:
+        sent = self._line.last_sent()
+        self._echo.sent(sent)
         self._speaker.tick()
-        self._listening.tick(self._line.last_sent)
+        self._listening.tick(sent)
         self._watch_the_reply(now)
         self._obey(self._turns.handle_deadline(now))
         if self._keypad is not None and (entry := self._keypad.handle_deadline(now)) is not None:
@@ -385,28 +408,7 @@ class Session:
             self._messages.send("hang")
         self._actions.act(self._hooks.late(now - since, now - since - PTIME_SECONDS))
 
-    def _tick_failed(self, fault: Exception) -> None:
-        self._log.error("media_failed", exc_info=fault)
-        self._end(Ending("call.in-progress.error-vapifault-worker-died", f"media: {fault!r}"))
-
-    async def _record(self) -> None:
-        while True:
-            await asyncio.sleep(_RECORD_INTERVAL_SECONDS)
-            try:
-                await self._line.record()
-            except OSError as fault:
-                self._log.error("recording_failed", reason=str(fault), hint="is the disk full?")
-                return
-
     # -- hearing --------------------------------------------------------------------------------------------
-
-    def _frame_heard(self, frame: Pcm, now: float) -> None:
-        self._listening.receive(frame)
-        self._echo.heard(frame)
-        speech = self._detector.receive(frame)
-        if speech and self._echo.is_echo():
-            speech = False
-        self._obey(self._turns.receive_frame(speech, now=now))
 
     def _obey(self, commands: Iterable[Command]) -> None:
         judged = False

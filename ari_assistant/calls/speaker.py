@@ -16,8 +16,7 @@ from ari_assistant.calls.reply import Reply, pieces
 from ari_assistant.calls.services import Services
 from ari_assistant.dialogue.clauses import plain
 from ari_assistant.dialogue.spoken import format_plan, spoken_form
-from ari_assistant.media.background import Background, room_tone
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.media.frame import Pcm
 from ari_assistant.media.wav import read_wav
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.telemetry import get_logger
@@ -85,26 +84,27 @@ class Speaker:
         """A first message that is the URL of an audio file (§2). Without the file the assistant begins in silence."""
         try:
             data = await self._services.webhooks.download(url)
-            self._prepared = (url, [await asyncio.to_thread(read_wav, data)])
+            self._prepared = (url, [await asyncio.to_thread(read_wav, data, self._line.rate)])
         except (WebhookFailed, ValueError) as fault:
             self._log.error("first_message_audio_failed", url=url, reason=str(fault), hint="a WAV file is needed")
 
     async def prepare_background(self, wanted: str | None) -> None:
         """`backgroundSound`: `office`, or the URL of a WAV file. Never raises: without it the line is quiet."""
         if wanted == "office":
-            self._line.background = Background(room_tone())
+            self._line.set_background()
         elif wanted is not None and is_audio_url(wanted):
             try:
                 data = await self._services.webhooks.download(wanted)
-                pcm = await asyncio.to_thread(read_wav, data)
-                self._line.background = Background(pcm) if pcm.size else None
+                pcm = await asyncio.to_thread(read_wav, data, self._line.rate)
+                if pcm.size:
+                    self._line.set_background(pcm)
             except (WebhookFailed, ValueError) as fault:
                 self._log.error("background_failed", url=wanted, reason=str(fault), hint="a WAV file is needed")
 
     async def hum(self) -> None:
         """Let the caller know that they are heard (`backchannelingEnabled`): outside every reply. Never raises."""
         try:
-            async with aclosing(self._voice.synthesize(_HUM)) as audio:
+            async with aclosing(self._voice.synthesize(_HUM, rate=self._line.rate)) as audio:
                 async for pcm in audio:
                     self._line.interject(pcm)
         except ProviderError as fault:
@@ -189,11 +189,11 @@ class Speaker:
     async def _synthesize(self, clause: str, reply: Reply | None = None) -> AsyncGenerator[Pcm, None]:
         for part in spoken_form(clause, self._plan):
             if isinstance(part, float):
-                yield np.zeros(round(part * SAMPLE_RATE), np.int16)
+                yield np.zeros(round(part * self._line.rate), np.int16)
                 continue
             if reply is not None:
                 self._count(part, reply)
-            async with aclosing(self._voice.synthesize(part)) as audio:
+            async with aclosing(self._voice.synthesize(part, rate=self._line.rate)) as audio:
                 async for pcm in audio:
                     yield pcm
 

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     and spelled letters make it longer by up to a second."""
     end_of_turn_model: bool = True
     """Smart Turn listens to the melody of every pause (a process of 110 MB)."""
+    bench: Literal["echo", "reply"] | None = None
+    """For measuring the media plane without a brain: `echo` sends every frame back, `reply` answers each burst of
+    speech with a tone. Callers get nothing else."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool | None = None
     """JSON lines; by default when standard error is no terminal."""
@@ -258,5 +261,5 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsFault("; ".join(texts)) from fault
 
 
-_NOT_SETTINGS = frozenset({"engine_stderr", "asterisk_mirror", "asterisk_suite", "piper_noise", "bench"})
+_NOT_SETTINGS = frozenset({"engine_stderr", "asterisk_mirror", "asterisk_suite", "piper_noise"})
 """Variables of ours that are switches for developers, not settings."""

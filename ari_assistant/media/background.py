@@ -13,11 +13,11 @@ _RMS = 260.0
 """About −42 dBFS: heard, and 20 dB below a voice."""
 
 
-def room_tone(seconds: float = 20.0) -> Pcm:
-    """A quiet office without people: air and a little rumble (int16, 8 kHz). Made, not recorded, always the same."""
-    count = round(seconds * SAMPLE_RATE)
+def room_tone(seconds: float = 20.0, rate: int = SAMPLE_RATE) -> Pcm:
+    """A quiet office without people: air and a little rumble (int16 at `rate`). Made, not recorded, always the same."""
+    count = round(seconds * rate)
     spectrum = np.fft.rfft(np.random.default_rng(17).normal(size=count))
-    hertz = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
+    hertz = np.fft.rfftfreq(count, 1 / rate)
     shape = np.zeros_like(hertz)
     shape[1:] = 1 / np.sqrt(hertz[1:])
     shape[(hertz < 60) | (hertz > 3400)] = 0
@@ -30,17 +30,17 @@ class Background:
     """Repeats a sound without end, at a fixed loudness."""
 
     def __init__(self, pcm: Pcm) -> None:
-        """`pcm`: int16, 8 kHz, any length above zero."""
+        """`pcm`: int16 at the rate of the frames it lies under, any length above zero."""
         wide = pcm.astype(np.float64)
         gain = _RMS / max(1.0, float(np.sqrt((wide**2).mean())))
         sound: NDArray[np.int32] = np.clip(wide * min(gain, 4.0), -32768, 32767).astype(np.int32)
         self._sound = np.resize(sound, max(sound.size, FRAME_SAMPLES))
         self._at = 0
 
-    def under(self, frame: Pcm | None) -> Pcm:
-        """The next 20 ms, with `frame` over them."""
-        index = (self._at + np.arange(FRAME_SAMPLES)) % self._sound.size
-        self._at = (self._at + FRAME_SAMPLES) % self._sound.size
+    def under(self, frame: Pcm | None, count: int = FRAME_SAMPLES) -> Pcm:
+        """The next `count` samples, with `frame` over them."""
+        index = (self._at + np.arange(count)) % self._sound.size
+        self._at = (self._at + count) % self._sound.size
         mixed = self._sound[index]
         if frame is not None:
             mixed = mixed + frame

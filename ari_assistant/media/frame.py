@@ -7,10 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FRAME_SAMPLES", "PTIME_SECONDS", "SAMPLE_RATE", "SILENCE", "Pcm", "seconds"]
+__all__ = ["FRAME_SAMPLES", "PTIME_SECONDS", "SAMPLE_RATE", "SILENCE", "WIDE_RATE", "Pcm", "seconds"]
 
 SAMPLE_RATE: Final = 8_000
-"""Samples a second of everything between the RTP port and the providers."""
+"""Samples a second of narrowband audio: of everything that does not say otherwise. Also the clock of RTP."""
+WIDE_RATE: Final = 16_000
+"""Samples a second of wideband audio, with callers who speak G.722."""
 PTIME_SECONDS: Final = 0.02
 """Audio in one packet and in one frame (RTP's ptime)."""
 FRAME_SAMPLES: Final = 160

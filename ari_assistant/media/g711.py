@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 
 __all__ = ["ALAW", "LAWS", "ULAW", "Law"]
 
@@ -27,6 +27,21 @@ class Law:
     encode_table: _Codes
     silence: int
     """The code of a zero sample."""
+    rate: int = SAMPLE_RATE
+    stateless: bool = True
+
+    @property
+    def silent_payload(self) -> bytes:
+        """See `codec.Codec`."""
+        return bytes([self.silence]) * FRAME_SAMPLES
+
+    def decoder(self) -> Law:
+        """See `codec.Codec`: a table has no state."""
+        return self
+
+    def encoder(self) -> Law:
+        """See `codec.Codec`."""
+        return self
 
     def decode(self, payload: bytes | memoryview) -> Pcm:
         """One byte a sample → int16 samples."""

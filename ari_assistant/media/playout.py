@@ -1,21 +1,31 @@
-"""What the assistant says, frame by frame: it can be cut or held within one frame, and knows what was heard."""
+"""What the assistant says: it can be cut or held within one frame, and knows what was heard."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm
+from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 
-__all__ = ["Playout", "Spoken", "heard_words"]
+__all__ = ["Playout", "Sink", "Spoken", "heard_words"]
 
-_HOP = SAMPLE_RATE // 100
 _VOWELS = re.compile(r"[aeiouyäöüáéíóúàèìòùâêîôûå]+")
-_REWIND = SAMPLE_RATE * 8 // 10
+_REWIND_HOPS = 80
 """A held reply goes on at a word's beginning at most 0.8 s before the cut."""
+
+
+class Sink(Protocol):
+    """Where the audio goes: it is sent in real time, and what has been sent comes back to `Playout.played`."""
+
+    def play(self, pcm: Pcm) -> None:
+        """Queue audio."""
+
+    def flush(self) -> None:
+        """Drop what is queued; what is played counts from zero again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +40,15 @@ class Spoken:
     """Everything that was queued has been played and the reply had been finished."""
 
 
-def _loudness(pcm: Pcm) -> NDArray[np.float64]:
-    """RMS of every 10 ms."""
-    whole = pcm[: pcm.size - pcm.size % _HOP].astype(np.float64).reshape(-1, _HOP)
+def _loudness(pcm: Pcm, hop: int) -> NDArray[np.float64]:
+    """RMS of every `hop` samples (10 ms)."""
+    whole = pcm[: pcm.size - pcm.size % hop].astype(np.float64).reshape(-1, hop)
     rms: NDArray[np.float64] = np.sqrt((whole**2).mean(axis=1))
     return rms
 
 
-def heard_words(text: str, pcm: Pcm, played: int) -> str:
-    """The words of `text` that were heard when `played` of the samples of `pcm` had been played.
+def heard_words(text: str, pcm: Pcm, played: int, rate: int = SAMPLE_RATE) -> str:
+    """The words of `text` that were heard when `played` of the samples of `pcm` (at `rate`) had been played.
 
     No voice tells when it says a word, so the time is shared out: each word takes part of the time that is not silent
     (pauses say nothing), by its letters and its syllables. A word of which most was heard counts. How good this is,
@@ -47,10 +57,11 @@ def heard_words(text: str, pcm: Pcm, played: int) -> str:
     words = text.split()
     if played >= pcm.size or not words:
         return text if pcm.size else ""
-    loud = _loudness(pcm)
+    hop = rate // 100
+    loud = _loudness(pcm, hop)
     voiced = np.cumsum(loud > 0.01 * loud.max(initial=0.0)) if loud.size else np.zeros(0)
     total = float(voiced[-1]) if voiced.size else 0.0
-    at = min(played // _HOP, voiced.size) - 1
+    at = min(played // hop, voiced.size) - 1
     share = float(voiced[at]) / total if total and at >= 0 else 0.0
     weights = [_weight(word) for word in words]
     limit = share * sum(weights)
@@ -74,6 +85,7 @@ def _weight(word: str) -> float:
 @dataclass(slots=True)
 class _Clause:
     text: str
+    rate: int
     chunks: list[Pcm] = field(default_factory=list)
     samples: int = 0
     played: int = 0
@@ -89,7 +101,7 @@ class _Clause:
     def words(self) -> str:
         if self.heard >= self.samples:
             return self.text if self.samples else ""
-        return heard_words(self.text, self.pcm, self.heard)
+        return heard_words(self.text, self.pcm, self.heard, self.rate)
 
     def take(self, count: int) -> Pcm:
         """Up to `count` samples from the place that is reached."""
@@ -107,33 +119,41 @@ class _Clause:
 
     def rewind(self) -> None:
         """Back to where a word begins: behind the quietest 30 ms before the cut."""
-        start = max(0, self.played - _REWIND)
-        if start == 0 and self.played < _REWIND // 2:
+        hop = self.rate // 100
+        start = max(0, self.played - _REWIND_HOPS * hop)
+        if start == 0 and self.played < _REWIND_HOPS * hop // 2:
             self.played = 0
             return
-        loud = _loudness(self.pcm[start : self.played])
+        loud = _loudness(self.pcm[start : self.played], hop)
         if loud.size < 6:
             self.played = start
             return
         smooth = np.convolve(loud, np.ones(3) / 3, "valid")[: loud.size - 5]  # not the cut itself
         quietest = int(smooth.argmin()) + 1
-        self.played = start + quietest * _HOP
+        self.played = start + quietest * hop
 
 
 class Playout:
-    """The queue between the voice and the pacer, for one call.
+    """What is between the voice and the line, for one call.
 
-    A reply is opened with its turn's number, clauses are pushed, and it is finished; frames are popped at the
-    pace of the clock. Whatever carries another turn's number than the open one is dropped: what arrives late
-    from a cancelled reply can never be heard.
+    A reply is opened with its turn's number, clauses are pushed, and it is finished; the audio goes straight on to the
+    sink, which sends it at the pace of its clock and tells how much has gone out. Whatever carries another turn's
+    number than the open one is dropped: what arrives late from a cancelled reply can never be heard.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sink: Sink, *, rate: int = SAMPLE_RATE) -> None:
+        """`rate`: samples a second of what is pushed."""
+        self._sink = sink
+        self._rate = rate
         self._turn: int | None = None
         self._clauses: list[_Clause] = []
         self._playing = 0
         self._finished = False
         self._held = False
+        self._told = 0
+        """Samples that the sink has told of since it was flushed."""
+        self._given = False
+        """The sink may have something to drop."""
 
     @property
     def turn(self) -> int | None:
@@ -152,16 +172,19 @@ class Playout:
     def clause(self, turn: int, text: str) -> None:
         """Begin a clause whose words are `text`; the audio pushed next belongs to it."""
         if turn == self._turn:
-            self._clauses.append(_Clause(text))
+            self._clauses.append(_Clause(text, self._rate))
 
     def push(self, turn: int, pcm: Pcm) -> bool:
-        """Queue audio of the newest clause (int16, 8 kHz, any length). False: the turn is not open."""
+        """Queue audio of the newest clause (int16, any length). False: the turn is not open."""
         if turn != self._turn or not self._clauses:
             return False
         newest = self._clauses[-1]
         if pcm.size:
             newest.chunks.append(pcm)
             newest.samples += pcm.size
+            if not self._held:
+                self._given = True
+                self._sink.play(pcm)
         return True
 
     def finish(self, turn: int) -> None:
@@ -171,17 +194,39 @@ class Playout:
 
     def hold(self) -> None:
         """Fall silent from the next frame on; what is queued stays."""
-        self._held = self._turn is not None
+        if self._turn is not None and not self._held:
+            self._held = True
+            self._flush()
 
     def resume(self) -> None:
         """Go on with what was held, from the beginning of the word that was cut."""
         if not self._held:
             return
         self._held = False
-        if self._playing < len(self._clauses):
+        rest = self._clauses[self._playing :]
+        if rest and 0 < rest[0].played < rest[0].samples:
+            rest[0].rewind()
+        for clause in rest:
+            if clause.played < clause.samples:
+                self._given = True
+                self._sink.play(clause.pcm[clause.played :])
+
+    def played(self, samples: int) -> Pcm:
+        """The sink has sent `samples` since it was flushed; returns those that are new."""
+        parts: list[Pcm] = []
+        missing = samples - self._told
+        self._told = samples
+        while missing > 0 and self._playing < len(self._clauses):
             clause = self._clauses[self._playing]
-            if 0 < clause.played < clause.samples:
-                clause.rewind()
+            if clause.played == clause.samples:
+                if self._playing == len(self._clauses) - 1:
+                    break
+                self._playing += 1
+                continue
+            part = clause.take(missing)
+            missing -= part.size
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
     @property
     def queued(self) -> int:
@@ -197,28 +242,6 @@ class Playout:
     def drained(self) -> bool:
         """The open reply was finished and all of it has been played; also true when none is open."""
         return self._turn is None or (self._finished and self.queued == 0)
-
-    def pop(self) -> Pcm | None:
-        """The next frame (int16, 160 samples, the last one padded with silence), or None for silence."""
-        if self._held:
-            return None
-        parts: list[Pcm] = []
-        missing = FRAME_SAMPLES
-        while missing and self._playing < len(self._clauses):
-            clause = self._clauses[self._playing]
-            if clause.played == clause.samples:
-                if self._playing == len(self._clauses) - 1:
-                    break  # more audio of this clause may come
-                self._playing += 1
-                continue
-            part = clause.take(missing)
-            missing -= part.size
-            parts.append(part)
-        if not parts:
-            return None
-        if missing == 0 and len(parts) == 1:
-            return parts[0]
-        return np.concatenate([*parts, np.zeros(missing, np.int16)])
 
     def spoken(self) -> Spoken | None:
         """What has been heard of the open reply so far, or None when none is open."""
@@ -239,7 +262,14 @@ class Playout:
         return spoken
 
     def _reset(self, turn: int | None) -> None:
+        self._flush()
         self._turn = turn
         self._clauses = []
         self._playing = 0
         self._finished = self._held = False
+
+    def _flush(self) -> None:
+        if self._given:
+            self._given = False
+            self._told = 0
+            self._sink.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-__all__ = ["MalformedPacket", "RtpPacket", "RtpSender", "sequence_delta"]
+__all__ = ["MalformedPacket", "RtpPacket", "RtpSender", "sequence_delta", "timestamp_delta"]
 
 _HEADER = struct.Struct("!BBHII")
 
@@ -60,6 +60,11 @@ class RtpPacket:
 def sequence_delta(later: int, earlier: int) -> int:
     """How far `later` is ahead of `earlier` on the 16-bit circle: −32768 … 32767."""
     return ((later - earlier + 0x8000) & 0xFFFF) - 0x8000
+
+
+def timestamp_delta(later: int, earlier: int) -> int:
+    """How far `later` is ahead of `earlier` on the 32-bit circle: −2³¹ … 2³¹−1."""
+    return ((later - earlier + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 class RtpSender:

@@ -17,19 +17,24 @@ class StereoTimeline:
     """Places audio by its sample position and hands it out interleaved, in order, once.
 
     Memory is bounded by what lies between the oldest sample not yet taken and the newest put, and that by
-    `horizon_seconds`: what is put further ahead is dropped, as is what comes after its time was taken.
+    `horizon_samples`: what is put further ahead is dropped, as is what comes after its time was taken.
     """
 
-    def __init__(self, *, horizon_seconds: float = 10.0) -> None:
-        self._horizon = int(horizon_seconds * SAMPLE_RATE)
+    def __init__(self, *, horizon_samples: int = 10 * SAMPLE_RATE) -> None:
+        self._horizon = horizon_samples
         self._buffer: NDArray[np.int16] = np.zeros((SAMPLE_RATE, 2), np.int16)
         self._base = 0
         self._end = 0
         self.dropped = 0
         """Samples that came too late or too far ahead."""
 
+    @property
+    def base(self) -> int:
+        """The position of the first sample that has not been taken."""
+        return self._base
+
     def put(self, side: int, position: int, pcm: Pcm) -> None:
-        """Write `pcm` (int16, 8 kHz) of `side` at `position`, in samples since the call's first."""
+        """Write `pcm` (int16) of `side` at `position`, in samples since the call's first."""
         start, stop = position - self._base, position - self._base + pcm.size
         early = min(max(0, -start), pcm.size)
         beyond = min(max(0, stop - self._horizon), pcm.size - early)

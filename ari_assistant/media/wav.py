@@ -26,21 +26,21 @@ def wav_bytes(pcm: Pcm, rate: int) -> bytes:
     return header + data
 
 
-def read_wav(data: bytes) -> Pcm:
-    """The samples of a WAV file (16-bit PCM, any rate, channels mixed) as int16 at 8 kHz.
+def read_wav(data: bytes, rate: int = SAMPLE_RATE) -> Pcm:
+    """The samples of a WAV file (16-bit PCM, any rate, channels mixed) as int16 at `rate`.
 
     Raises ValueError when it is something else.
     """
     try:
         with wave.open(io.BytesIO(data), "rb") as source:
-            width, channels, rate = source.getsampwidth(), source.getnchannels(), source.getframerate()
+            width, channels, stored = source.getsampwidth(), source.getnchannels(), source.getframerate()
             frames = source.readframes(source.getnframes())
     except (wave.Error, EOFError, struct.error) as fault:
         raise ValueError(f"no WAV file with PCM: {fault}") from None
-    if width != 2 or not 4_000 <= rate <= 192_000:
-        raise ValueError(f"a WAV file of {8 * width} bits at {rate} Hz: 16 bits are needed")
+    if width != 2 or not 4_000 <= stored <= 192_000:
+        raise ValueError(f"a WAV file of {8 * width} bits at {stored} Hz: 16 bits are needed")
     samples = np.frombuffer(frames[: len(frames) // (2 * channels) * 2 * channels], "<i2").reshape(-1, channels)
     mono = samples.astype(np.float32).mean(axis=1)
-    narrow = mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
-    pcm: Pcm = np.clip(narrow, -32768, 32767).astype(np.int16)
+    resampled = mono if rate == stored else soxr.resample(mono, stored, rate)
+    pcm: Pcm = np.clip(resampled, -32768, 32767).astype(np.int16)
     return pcm

@@ -24,7 +24,7 @@ from ari_assistant.providers.moonshine import MoonshineTranscriber
 from ari_assistant.providers.piper import PiperVoice
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.silero import SileroNetwork
-from ari_assistant.turns.vad import SileroDetector, SpeechDetector, WebRtcDetector
+from ari_assistant.turns.vad import OneDetector, SileroDetectors, SpeechDetector, WebRtcDetectors
 
 __all__ = ["CallPlan", "call", "synthesize_to"]
 
@@ -200,9 +200,9 @@ async def _read_words(phone: PhoneCall, voice: PiperVoice, folder: Path) -> None
 
 def _detector() -> SpeechDetector:
     try:
-        return SileroDetector(SileroNetwork())
+        return OneDetector(SileroDetectors(SileroNetwork()))
     except ProviderUnavailable:
-        return WebRtcDetector()
+        return OneDetector(WebRtcDetectors())
 
 
 class _engines:

@@ -31,9 +31,10 @@ class CustomVoice:
         """`ask(text, rate)` posts the `voice-request`."""
         self._ask = ask
 
-    async def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesize(self, text: str, *, rate: int = SAMPLE_RATE) -> AsyncGenerator[Pcm, None]:
         """See `Voice`."""
-        async for pcm in pcm_chunks(self.name, lambda: self._ask(text, VOICE_RATE), rate=VOICE_RATE):
+        chunks = pcm_chunks(self.name, lambda: self._ask(text, VOICE_RATE), rate=VOICE_RATE, wanted=rate)
+        async for pcm in chunks:
             yield pcm
 
 

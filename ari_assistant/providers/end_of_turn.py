@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 
 __all__ = ["EndOfTurnModel"]
 
@@ -12,6 +12,6 @@ __all__ = ["EndOfTurnModel"]
 class EndOfTurnModel(Protocol):
     """Listens to the melody of an utterance that has just paused."""
 
-    async def finished(self, pcm: Pcm) -> float:
-        """The probability (0 … 1) that the caller has finished. `pcm`: the utterance with the silence behind it (int16,
-        8 kHz). Raises ProviderError. Cancelling it withdraws the request."""
+    async def finished(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> float:
+        """The probability (0 … 1) that the caller has finished. `pcm`: the utterance with the silence behind it (int16
+        at `rate`). Raises ProviderError. Cancelling it withdraws the request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import Model, ModelEvent, ModelRequest
 from ari_assistant.providers.transcriber import Transcriber
@@ -29,12 +29,12 @@ class FallbackVoice:
         """The first one's."""
         return self._voices[0].name
 
-    async def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesize(self, text: str, *, rate: int = SAMPLE_RATE) -> AsyncGenerator[Pcm, None]:
         """See `Voice`."""
         for number, voice in enumerate(self._voices):
             begun = False
             try:
-                async with aclosing(voice.synthesize(text)) as chunks:
+                async with aclosing(voice.synthesize(text, rate=rate)) as chunks:
                     async for chunk in chunks:
                         begun = True
                         yield chunk
@@ -85,11 +85,11 @@ class FallbackTranscriber:
         """The first one's."""
         return self._transcribers[0].name
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
         """See `Transcriber`."""
         for transcriber in self._transcribers[:-1]:
             try:
-                return await transcriber.transcribe(pcm)
+                return await transcriber.transcribe(pcm, rate=rate)
             except ProviderError as fault:
                 self._failed("transcriber", fault)
-        return await self._transcribers[-1].transcribe(pcm)
+        return await self._transcribers[-1].transcribe(pcm, rate=rate)

@@ -48,7 +48,7 @@ class FasterWhisperEngine:
         """See `worker.Engine`."""
         pcm = np.frombuffer(payload, np.int16).astype(np.float32) / 32768
         segments, _ = self._model.transcribe(
-            soxr.resample(pcm, SAMPLE_RATE, _MODEL_RATE),
+            soxr.resample(pcm, header.get("rate", SAMPLE_RATE), _MODEL_RATE),
             language=header.get("language") or "en",
             hotwords=" ".join(header.get("keywords") or ()) or None,
             beam_size=1,
@@ -70,9 +70,9 @@ class FasterWhisperTranscriber:
         self._process = process
         self._request = {"language": language, "keywords": list(keywords)}
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
         """See `Transcriber`."""
         text = ""
-        async for header, _ in self._process.request(self._request, pcm.tobytes()):
+        async for header, _ in self._process.request({**self._request, "rate": rate}, pcm.tobytes()):
             text = header["text"]
         return text

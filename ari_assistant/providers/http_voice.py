@@ -43,7 +43,7 @@ class HttpVoice:
         self._rate = rate
         self.name = name
 
-    async def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesize(self, text: str, *, rate: int = SAMPLE_RATE) -> AsyncGenerator[Pcm, None]:
         """See `Voice`."""
         request = self._request(text)
 
@@ -57,18 +57,22 @@ class HttpVoice:
                 allow_redirects=False,
             )
 
-        async for pcm in pcm_chunks(self.name, opened, rate=self._rate):
+        async for pcm in pcm_chunks(self.name, opened, rate=self._rate, wanted=rate):
             yield pcm
 
 
 async def pcm_chunks(
-    name: str, opened: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]], *, rate: int
+    name: str,
+    opened: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]],
+    *,
+    rate: int,
+    wanted: int = SAMPLE_RATE,
 ) -> AsyncGenerator[Pcm, None]:
-    """The answer's PCM (int16 little-endian, mono, `rate` Hz) at 8 kHz, as it comes. A WAV header is skipped.
+    """The answer's PCM (int16 little-endian, mono, `rate` Hz) at `wanted` Hz, as it comes. A WAV header is skipped.
 
     Raises ProviderError: the answer is not 200, is JSON or text, is empty, stops coming, or breaks off.
     """
-    resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="int16") if rate != SAMPLE_RATE else None
+    resampler = soxr.ResampleStream(rate, wanted, 1, dtype="int16") if rate != wanted else None
     rest = b""
     received = 0
     async with provider_faults(name), opened() as response:

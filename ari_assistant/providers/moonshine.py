@@ -19,7 +19,7 @@ _MODEL_RATE = 16_000
 
 
 class MoonshineEngine:
-    """Moonshine's side of the pipe: a request's payload is int16 at 8 kHz, the answer is `{"text"}`."""
+    """Moonshine's side of the pipe: a request's payload is int16 at its `rate`, the answer is `{"text"}`."""
 
     def load(self) -> None:
         """See `worker.Engine`."""
@@ -34,7 +34,7 @@ class MoonshineEngine:
     def run(self, header: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
         """See `worker.Engine`."""
         pcm = np.frombuffer(payload, np.int16).astype(np.float32) / 32768
-        wide = soxr.resample(pcm, SAMPLE_RATE, _MODEL_RATE)
+        wide = soxr.resample(pcm, header.get("rate", SAMPLE_RATE), _MODEL_RATE)
         result = self._transcriber.transcribe_without_streaming(wide.tolist(), _MODEL_RATE)
         yield {"text": " ".join(line.text.strip() for line in result.lines).strip()}, b""
 
@@ -47,9 +47,9 @@ class MoonshineTranscriber:
     def __init__(self, process: EngineProcess) -> None:
         self._process = process
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
         """See `Transcriber`."""
         text = ""
-        async for header, _ in self._process.request({}, pcm.tobytes()):
+        async for header, _ in self._process.request({"rate": rate}, pcm.tobytes()):
             text = header["text"]
         return text

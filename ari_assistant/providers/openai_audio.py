@@ -62,14 +62,14 @@ class OpenAITranscriber:
         self._language = language
         self.name = name
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
         """See `Transcriber`."""
         form = aiohttp.FormData()
         form.add_field("model", self._model)
         form.add_field("response_format", "json")
         if self._language:
             form.add_field("language", self._language.partition("-")[0])
-        form.add_field("file", wav_bytes(pcm, SAMPLE_RATE), filename="utterance.wav", content_type="audio/wav")
+        form.add_field("file", wav_bytes(pcm, rate), filename="utterance.wav", content_type="audio/wav")
         headers = {"Authorization": f"Bearer {self._key}"}
         async with (
             provider_faults(self.name),

@@ -18,7 +18,7 @@ __all__ = ["PiperEngine", "PiperVoice"]
 
 
 class PiperEngine:
-    """Piper's side of the pipe: a request is `{"text"}`, each sentence's answer int16 at 8 kHz."""
+    """Piper's side of the pipe: a request is `{"text", "rate"}`, each sentence's answer int16 at that rate."""
 
     def load(self) -> None:
         """See `worker.Engine`."""
@@ -36,13 +36,13 @@ class PiperEngine:
         variation = {} if noise is None else {"noise_scale": float(noise), "noise_w_scale": float(noise)}
         self._manner = config.SynthesisConfig(**variation)
         self._voice = piper.PiperVoice(session=session, config=config.PiperConfig.from_dict(settings))
-        list(self.run({"text": "Ready."}, b""))  # the first run is the slow one
+        list(self.run({"text": "Ready.", "rate": SAMPLE_RATE}, b""))  # the first run is the slow one
 
     def run(self, header: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
         """See `worker.Engine`."""
         for chunk in self._voice.synthesize(header["text"], self._manner):
-            narrow = soxr.resample(chunk.audio_float_array, chunk.sample_rate, SAMPLE_RATE)
-            yield {}, (np.clip(narrow, -1, 1) * 32767).astype(np.int16).tobytes()
+            audio = soxr.resample(chunk.audio_float_array, chunk.sample_rate, header.get("rate", SAMPLE_RATE))
+            yield {}, (np.clip(audio, -1, 1) * 32767).astype(np.int16).tobytes()
 
 
 class PiperVoice:
@@ -53,8 +53,8 @@ class PiperVoice:
     def __init__(self, process: EngineProcess) -> None:
         self._process = process
 
-    async def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesize(self, text: str, *, rate: int = SAMPLE_RATE) -> AsyncGenerator[Pcm, None]:
         """See `Voice`."""
-        async with aclosing(self._process.request({"text": text})) as parts:
+        async with aclosing(self._process.request({"text": text, "rate": rate})) as parts:
             async for _, payload in parts:
                 yield np.frombuffer(payload, np.int16)

@@ -35,8 +35,8 @@ class SileroNetwork:
         self._rate = np.array(8_000, np.int64)
 
     def __call__(
-        self, window: NDArray[np.float32], state: NDArray[np.float32]
-    ) -> tuple[float, NDArray[np.float32]]:
+        self, windows: NDArray[np.float32], states: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `turns.vad.SileroModel`."""
-        probability, after = self._session.run(None, {"input": window, "state": state, "sr": self._rate})
-        return float(probability[0, 0]), after
+        probabilities, after = self._session.run(None, {"input": windows, "state": states, "sr": self._rate})
+        return probabilities[:, 0], after

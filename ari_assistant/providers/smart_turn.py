@@ -118,7 +118,7 @@ def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class SmartTurnEngine:
-    """Smart Turn's side of the pipe: a request's payload is int16 at 8 kHz, the answer `{"finished"}`."""
+    """Smart Turn's side of the pipe: a request's payload is int16 at its `rate`, the answer `{"finished"}`."""
 
     def load(self) -> None:
         """See `worker.Engine`."""
@@ -133,8 +133,9 @@ class SmartTurnEngine:
 
     def run(self, header: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
         """See `worker.Engine`."""
-        pcm = np.frombuffer(payload, np.int16)[-_SECONDS * SAMPLE_RATE :].astype(np.float32) / 32768
-        features = log_mel(soxr.resample(pcm, SAMPLE_RATE, _RATE))
+        rate = header.get("rate", SAMPLE_RATE)
+        pcm = np.frombuffer(payload, np.int16)[-_SECONDS * rate :].astype(np.float32) / 32768
+        features = log_mel(soxr.resample(pcm, rate, _RATE))
         probability = self._session.run(None, {"input_features": features[None]})[0]
         yield {"finished": float(np.ravel(probability)[0])}, b""
 
@@ -145,9 +146,9 @@ class SmartTurn:
     def __init__(self, process: EngineProcess) -> None:
         self._process = process
 
-    async def finished(self, pcm: Pcm) -> float:
+    async def finished(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> float:
         """See `EndOfTurnModel`."""
         probability = 0.0
-        async for header, _ in self._process.request({}, pcm.tobytes()):
+        async for header, _ in self._process.request({"rate": rate}, pcm.tobytes()):
             probability = float(header["finished"])
         return probability

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 
 __all__ = ["Transcriber", "TranscriberStream"]
 
@@ -16,8 +16,8 @@ class Transcriber(Protocol):
     def name(self) -> str:
         """For logs and call records."""
 
-    async def transcribe(self, pcm: Pcm) -> str:
-        """The words of one utterance (int16, 8 kHz); empty when there are none. Raises ProviderError.
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
+        """The words of one utterance (int16 at `rate`, 8 or 16 kHz); empty when there are none. Raises ProviderError.
         Cancelling it withdraws the request."""
 
 

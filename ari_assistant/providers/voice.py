@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 
 __all__ = ["Voice"]
 
@@ -17,6 +17,6 @@ class Voice(Protocol):
     def name(self) -> str:
         """For logs and call records."""
 
-    def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
-        """Audio of `text` as it is made: int16, 8 kHz, chunks of any length. Raises ProviderError. Closing
-        the generator withdraws the request."""
+    def synthesize(self, text: str, *, rate: int = SAMPLE_RATE) -> AsyncGenerator[Pcm, None]:
+        """Audio of `text` as it is made: int16 at `rate` (8 or 16 kHz), chunks of any length. Raises ProviderError.
+        Closing the generator withdraws the request."""

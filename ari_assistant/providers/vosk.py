@@ -14,7 +14,7 @@ __all__ = ["URL", "VoskTranscriber"]
 
 URL = "ws://127.0.0.1:2700"
 _SECONDS = 15.0
-_CHUNK_SAMPLES = SAMPLE_RATE // 5
+_CHUNK_SECONDS = 0.2
 
 
 class VoskTranscriber:
@@ -26,7 +26,7 @@ class VoskTranscriber:
         self._session = session
         self._url = url
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
         """See `Transcriber`."""
         texts: list[str] = []
         async with (
@@ -34,9 +34,10 @@ class VoskTranscriber:
             asyncio.timeout(_SECONDS),
             self._session.ws_connect(self._url) as socket,
         ):
-            await socket.send_str(json.dumps({"config": {"sample_rate": SAMPLE_RATE}}))
-            for start in range(0, pcm.size, _CHUNK_SAMPLES):
-                await socket.send_bytes(pcm[start : start + _CHUNK_SAMPLES].astype("<i2").tobytes())
+            await socket.send_str(json.dumps({"config": {"sample_rate": rate}}))
+            chunk = round(rate * _CHUNK_SECONDS)
+            for start in range(0, pcm.size, chunk):
+                await socket.send_bytes(pcm[start : start + chunk].astype("<i2").tobytes())
                 texts += _final(await socket.receive_str())
             await socket.send_str('{"eof" : 1}')
             texts += _final(await socket.receive_str())

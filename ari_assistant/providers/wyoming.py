@@ -37,9 +37,9 @@ class WyomingTranscriber:
         self._port = parts.port or 10300
         self._language = language
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
         """See `Transcriber`."""
-        wide = soxr.resample(pcm.astype(np.float32), SAMPLE_RATE, _RATE)
+        wide = soxr.resample(pcm.astype(np.float32), rate, _RATE)
         audio = np.clip(wide, -32768, 32767).astype("<i2").tobytes()
         form = {"rate": _RATE, "width": 2, "channels": 1}
         async with provider_faults(self.name), asyncio.timeout(_SECONDS):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Text, cast, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from ari_assistant.store.memory import ReadMemory
 from ari_assistant.store.tables import AssistantRow, CallRow, PhoneNumberRow, ResourceRow
 from ari_assistant.vapi.base import JsonObject, iso
 from ari_assistant.vapi.phone_number import phone_number_schema
@@ -90,10 +92,12 @@ class Repository(Generic[Row]):
 
     _row: type[Row]
     _kind: str | None = None
+    _remembers = True
 
     def __init__(self, engine: AsyncEngine, *, org_id: str) -> None:
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
         self._org_id = org_id
+        self._memory = ReadMemory(enabled=self._remembers and engine.dialect.name == "sqlite")
 
     def _columns(self, document: JsonObject) -> dict[str, Any]:
         """The searched columns of a document."""
@@ -116,7 +120,7 @@ class Repository(Generic[Row]):
             **({} if self._kind is None else {"kind": self._kind}),
         )
         try:
-            async with self._sessions.begin() as session:
+            async with self._writing() as session:
                 session.add(row)
         except IntegrityError:
             await self._check(resource_id, document)  # somebody was faster: say who
@@ -125,18 +129,34 @@ class Repository(Generic[Row]):
 
     async def get(self, resource_id: str) -> Resource | None:
         """The resource, or None."""
-        async with self._sessions() as session:
-            row = await session.get(self._row, resource_id)
-            if row is None or self._kind != getattr(row, "kind", None):
-                return None
-            return _resource(row)
+
+        async def query() -> Resource | None:
+            async with self._sessions() as session:
+                row = await session.get(self._row, resource_id)
+                if row is None or self._kind != getattr(row, "kind", None):
+                    return None
+                return _resource(row)
+
+        return await self._memory.answer(f"id {resource_id}", query)
 
     async def list(self, listing: Listing) -> list[Resource]:
         """Newest first, unless the listing says otherwise."""
-        async with self._sessions() as session:
-            return [
-                _resource(found) for found in await session.scalars(self._selected(select(self._row), listing))
-            ]
+
+        async def query() -> list[Resource]:
+            async with self._sessions() as session:
+                rows = await session.scalars(self._selected(select(self._row), listing))
+                return [_resource(row) for row in rows]
+
+        return await self._memory.answer(f"list {listing!r}", query)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[AsyncSession, None]:
+        """A transaction; what was read before it, or while it is open, is not true any more."""
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        finally:
+            self._memory.forget()
 
     async def count(self, listing: Listing) -> int:
         """How many the listing would give without its limit."""
@@ -169,7 +189,7 @@ class Repository(Generic[Row]):
         """Store a changed document; None when the resource is gone."""
         await self._check(resource_id, document)
         values = {"document": document, "updated_at": iso(datetime.now(UTC)), **self._columns(document)}
-        async with self._sessions.begin() as session:
+        async with self._writing() as session:
             await session.execute(update(self._row).where(self._row.id == resource_id).values(**values))
         return await self.get(resource_id)
 
@@ -177,7 +197,7 @@ class Repository(Generic[Row]):
         """Remove it and return what it was; None when it was not there."""
         found = await self.get(resource_id)
         if found is not None:
-            async with self._sessions.begin() as session:
+            async with self._writing() as session:
                 await session.execute(delete(self._row).where(self._row.id == resource_id))
         return found
 
@@ -210,9 +230,13 @@ class PhoneNumbers(Repository[PhoneNumberRow]):
 
     async def with_user(self, user: str) -> list[Resource]:
         """The numbers whose SIP URI has this user part (lower case)."""
-        async with self._sessions() as session:
-            query = select(PhoneNumberRow).where(PhoneNumberRow.sip_user == user)
-            return [_resource(row) for row in await session.scalars(query)]
+
+        async def query() -> list[Resource]:
+            async with self._sessions() as session:
+                rows = await session.scalars(select(PhoneNumberRow).where(PhoneNumberRow.sip_user == user))
+                return [_resource(row) for row in rows]
+
+        return await self._memory.answer(f"user {user}", query)
 
 
 class Resources(Repository[ResourceRow]):
@@ -229,6 +253,7 @@ class Calls(Repository[CallRow]):
     """Calls, the running and the ended ones. The document is the whole Call object (contract §4.2)."""
 
     _row = CallRow
+    _remembers = False
 
     def _columns(self, document: JsonObject) -> dict[str, Any]:
         breakdown = document.get("costBreakdown") or {}

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import FRAME_SAMPLES, SILENCE, Pcm
-from ari_assistant.media.playout import Playout
+from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
 from ari_assistant.providers.moonshine import MoonshineEngine
 from ari_assistant.providers.silero import SileroNetwork
 from ari_assistant.providers.smart_turn import SmartTurnEngine
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.turns.endpointing import EndpointingPlan
 from ari_assistant.turns.turn_taking import TurnOptions
-from ari_assistant.turns.vad import SharpEnd, SileroDetector, SpeechDetector, WebRtcDetector
+from ari_assistant.turns.vad import OneDetector, SharpEnds, SileroDetectors, SpeechDetector, WebRtcDetectors
 from benchmarks.conversation.dataset import Overlap, Turn
 from tests.support.replay import Disturbed, Heard, replay_overlap, replay_turn
+from tests.support.sink import local_playout
 
 __all__ = ["OURS", "STRATEGIES", "Engines", "Strategy", "flags_of", "overlapped", "turned"]
 
@@ -61,11 +61,11 @@ class Engines:
 
     def silero(self) -> SpeechDetector:
         """A new detector."""
-        return SileroDetector(self._silero)
+        return OneDetector(SileroDetectors(self._silero))
 
     def sharp(self) -> SpeechDetector:
         """… as the server uses it."""
-        return SharpEnd(SileroDetector(self._silero))
+        return OneDetector(SharpEnds(SileroDetectors(self._silero)))
 
 
 class EnergyDetector:
@@ -91,7 +91,7 @@ STRATEGIES = (
     OURS,
     Strategy("ours, words alone", Engines.sharp, EndpointingPlan(), melody=False),
     Strategy("Silero, 0.6 s", Engines.silero),
-    Strategy("webrtcvad, 0.6 s", lambda engines: WebRtcDetector()),
+    Strategy("webrtcvad, 0.6 s", lambda engines: OneDetector(WebRtcDetectors())),
     Strategy("loudness, 0.6 s", lambda engines: EnergyDetector()),
 )
 
@@ -136,7 +136,7 @@ class _RealLine:
         self._frames = frames(pcm)
         self._detector = strategy.detector(engines)
         self._guard = EchoGuard() if strategy.plan is not None else None
-        self._playout = Playout()
+        self._playout, self._line = local_playout()
         self._playout.open(1)
         self._playout.clause(1, "reply")
         self._playout.push(1, reply)
@@ -147,10 +147,10 @@ class _RealLine:
             self._playout.hold()
         elif not held:
             self._playout.resume()
-        sent = self._playout.pop()
+        sent = self._line.pop()
         speech = self._detector.receive(self._frames[index])
         if self._guard is not None:
-            self._guard.sent(sent if sent is not None else SILENCE)
+            self._guard.sent(sent)
             self._guard.heard(self._frames[index])
             speech = speech and not self._guard.is_echo()
         self.flags.append(speech)

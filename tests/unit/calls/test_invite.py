@@ -6,7 +6,8 @@ from ari_assistant.ari.errors import AriRequestError
 from ari_assistant.ari.events import ChannelSnapshot
 from ari_assistant.ari.resources import Channel
 from ari_assistant.calls.invite import header_variables, read_invite
-from ari_assistant.media.g711 import ALAW, ULAW
+from ari_assistant.media.codec import CODECS
+from ari_assistant.media.g711 import ULAW
 
 SNAPSHOT = ChannelSnapshot("c1", "PJSIP/anonymous-1", "Ring", "cid-1", "", "100", "desk")
 
@@ -44,7 +45,7 @@ async def test_an_invite_is_read() -> None:
     )
     invite = await read_invite(channel, SNAPSHOT)
     assert invite.request_uri == "sip:desk@h;x=y"
-    assert invite.law is ALAW
+    assert invite.codec is CODECS["g722"], "the caller's own, wide where they offer it"
     assert invite.customer == {"number": "bob", "sipUri": "sip:bob@h:5070;a=b", "name": 'Bob "B" B'}
     assert invite.variables == {"first_name": "John", "twice": "two", "cid": "cid-1"}
     assert invite.unreadable == ()
@@ -55,7 +56,7 @@ async def test_what_cannot_be_read_is_named_and_the_call_goes_on() -> None:
     invite = await read_invite(channel, SNAPSHOT)
     assert invite.unreadable == ("X-Bad",)
     assert invite.variables == {"good": "yes", "cid": "cid-1"}
-    assert invite.law is ULAW
+    assert invite.codec is ULAW
     assert invite.request_uri == "sip:desk@localhost"
 
 

@@ -33,14 +33,14 @@ class Ears:
         self.fails = False
         self.fault: Exception = ProviderUnavailable("ears", "plugged")
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = 8_000) -> str:
         self.heard.append(pcm.size)
         await self.hold.wait()
         if self.fails:
             raise self.fault
         return f"{pcm.size // FRAME_SAMPLES} frames"
 
-    async def finished(self, pcm: Pcm) -> float:
+    async def finished(self, pcm: Pcm, *, rate: int = 8_000) -> float:
         self.asked += 1
         if self.fails:
             raise self.fault
@@ -54,12 +54,14 @@ def listening(ears: Ears, used: Consumption, *, melody: bool = True) -> Listenin
     def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         return asyncio.get_running_loop().create_task(work, name=name)
 
-    return Listening(cast, used, end_of_turn=ears if melody else None, spawn=spawn, log=get_logger("test"))
+    return Listening(
+        cast, used, rate=8_000, end_of_turn=ears if melody else None, spawn=spawn, log=get_logger("test")
+    )
 
 
 def speak(made: Listening, frames: int) -> None:
     for _ in range(frames):
-        made.receive(VOICE)
+        made.receive(VOICE, VOICE)
 
 
 async def test_an_utterance_is_recognised_with_what_came_before_it() -> None:

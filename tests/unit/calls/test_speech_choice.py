@@ -23,10 +23,10 @@ class Local:
 
     name = "local"
 
-    async def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesize(self, text: str, *, rate: int = 8_000) -> AsyncGenerator[Pcm, None]:
         yield np.zeros(0, np.int16)
 
-    async def transcribe(self, pcm: Pcm) -> str:
+    async def transcribe(self, pcm: Pcm, *, rate: int = 8_000) -> str:
         return ""
 
 

@@ -3,20 +3,20 @@ from __future__ import annotations
 import numpy as np
 
 from ari_assistant.media.frame import Pcm
-from ari_assistant.media.playout import Playout
+from tests.support.sink import LocalSink, local_playout
 
 
 def pcm(samples: int, value: int = 1) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
     return np.full(samples, value, np.int16)
 
 
-def play(playout: Playout, frames: int) -> list[int]:
-    popped = [playout.pop() for _ in range(frames)]
+def play(line: LocalSink, frames: int) -> list[int]:
+    popped = [line.pop() for _ in range(frames)]
     return [0 if frame is None else int(frame.size) for frame in popped]
 
 
 def test_frames_run_over_chunk_and_clause_borders_and_the_last_is_padded() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(1)
     playout.clause(1, "One.")
     playout.push(1, pcm(100, 1))
@@ -24,7 +24,7 @@ def test_frames_run_over_chunk_and_clause_borders_and_the_last_is_padded() -> No
     playout.clause(1, "Two.")
     playout.push(1, pcm(150, 3))
     playout.finish(1)
-    first, second, third, fourth = (playout.pop() for _ in range(4))
+    first, second, third, fourth = (line.pop() for _ in range(4))
     assert first is not None
     assert first.tolist() == [1] * 100 + [2] * 60
     assert second is not None
@@ -36,17 +36,17 @@ def test_frames_run_over_chunk_and_clause_borders_and_the_last_is_padded() -> No
 
 
 def test_cutting_takes_effect_at_the_next_frame() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(1)
     playout.clause(1, "a")
     playout.push(1, pcm(8000))
-    assert play(playout, 2) == [160, 160]
+    assert play(line, 2) == [160, 160]
     playout.close()
-    assert playout.pop() is None
+    assert line.pop() is None
 
 
 def test_what_arrives_late_from_a_cancelled_reply_is_dropped() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(1)
     playout.clause(1, "old")
     playout.close()
@@ -54,11 +54,11 @@ def test_what_arrives_late_from_a_cancelled_reply_is_dropped() -> None:
     playout.open(2)
     playout.clause(1, "old")
     assert not playout.push(1, pcm(160))
-    assert playout.pop() is None
+    assert line.pop() is None
 
 
 def test_only_the_words_that_were_played_count_as_spoken() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(3)
     playout.clause(3, "First clause.")
     playout.push(3, pcm(320))
@@ -66,7 +66,7 @@ def test_only_the_words_that_were_played_count_as_spoken() -> None:
     playout.push(3, pcm(1600))
     playout.clause(3, "never")
     playout.push(3, pcm(160))
-    play(playout, 2 + 5)
+    play(line, 2 + 5)
     spoken = playout.close()
     assert spoken is not None
     assert spoken.text == "First clause. alpha bravo"
@@ -75,7 +75,7 @@ def test_only_the_words_that_were_played_count_as_spoken() -> None:
 
 
 def test_a_reply_of_which_nothing_was_played_was_not_spoken() -> None:
-    playout = Playout()
+    playout, _ = local_playout()
     playout.open(1)
     playout.clause(1, "unheard")
     playout.push(1, pcm(1600))
@@ -86,22 +86,22 @@ def test_a_reply_of_which_nothing_was_played_was_not_spoken() -> None:
 
 
 def test_a_clause_whose_audio_is_still_coming_is_waited_for() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(1)
     playout.clause(1, "slow")
     playout.push(1, pcm(160))
-    assert playout.pop() is not None
-    assert playout.pop() is None
+    assert line.pop() is not None
+    assert line.pop() is None
     assert not playout.drained
     playout.push(1, pcm(160))
-    assert playout.pop() is not None
+    assert line.pop() is not None
     playout.finish(1)
     assert playout.drained
 
 
-def _frames(playout: Playout) -> list[Pcm]:
+def _frames(line: LocalSink) -> list[Pcm]:
     found = []
-    while (frame := playout.pop()) is not None:
+    while (frame := line.pop()) is not None:
         found.append(frame)
     return found
 
@@ -113,23 +113,23 @@ def _words_with_gaps() -> Pcm:
 
 
 def test_a_held_reply_is_silent_and_goes_on_at_the_word_that_was_cut() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(1)
     playout.clause(1, "one two three four")
     playout.push(1, _words_with_gaps())
     playout.finish(1)
     for _ in range(25):  # 500 ms: in the second word, which began at 400 ms
-        playout.pop()
+        line.pop()
     playout.hold()
-    assert playout.pop() is None
+    assert line.pop() is None
     assert not playout.drained
     spoken = playout.spoken()
     assert spoken is not None
     assert spoken.text == "one"
     playout.resume()
-    first = playout.pop()
+    first = line.pop()
     assert first is not None
-    rest = [first, *_frames(playout)]
+    rest = [first, *_frames(line)]
     missing = (4 * 3200 - 25 * 160) / 160
     assert len(rest) > missing, "a little is said again"
     assert len(rest) * 160 <= 3 * 3200 + 800, "but not the first word"
@@ -137,16 +137,16 @@ def test_a_held_reply_is_silent_and_goes_on_at_the_word_that_was_cut() -> None:
 
 
 def test_what_was_heard_before_the_cut_stays_heard() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(1)
     playout.clause(1, "one two three four")
     playout.push(1, _words_with_gaps())
     for _ in range(60):
-        playout.pop()
+        line.pop()
     playout.hold()
     before = playout.spoken()
     playout.resume()
-    playout.pop()
+    line.pop()
     after = playout.close()
     assert before is not None
     assert after is not None
@@ -154,20 +154,20 @@ def test_what_was_heard_before_the_cut_stays_heard() -> None:
 
 
 def test_a_reply_that_had_hardly_begun_begins_again() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.open(1)
     playout.clause(1, "one two three four")
     playout.push(1, _words_with_gaps())
     for _ in range(5):
-        playout.pop()
+        line.pop()
     playout.hold()
     playout.resume()
-    assert len(_frames(playout)) == 4 * 3200 // 160
+    assert len(_frames(line)) == 4 * 3200 // 160
 
 
 def test_holding_nothing_holds_nothing() -> None:
-    playout = Playout()
+    playout, line = local_playout()
     playout.hold()
     assert not playout.held
     playout.open(1)
-    assert playout.pop() is None
+    assert line.pop() is None

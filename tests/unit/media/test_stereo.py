@@ -21,7 +21,7 @@ def test_what_comes_after_its_time_was_taken_is_dropped_and_counted() -> None:
 
 
 def test_memory_is_bounded_by_the_horizon() -> None:
-    line = StereoTimeline(horizon_seconds=1)
+    line = StereoTimeline(horizon_samples=8_000)
     line.put(CALLER, 7_990, np.ones(20, np.int16))
     line.put(CALLER, 1_000_000, np.ones(20, np.int16))
     assert line.dropped == 30

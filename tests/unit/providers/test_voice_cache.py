@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import numpy as np
@@ -19,7 +20,7 @@ class ScriptedVoice:
         self.asked: list[str] = []
         self.dead = False
 
-    async def synthesize(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesize(self, text: str, *, rate: int = 8_000) -> AsyncGenerator[Pcm, None]:
         self.asked.append(text)
         if self.dead:
             raise ProviderUnavailable("scripted", "dead")
@@ -37,6 +38,31 @@ async def test_the_second_time_costs_nothing() -> None:
     assert await said(voice, "hello") == [100, 60]
     assert await said(voice, "hello") == [160]
     assert inner.asked == ["hello"]
+
+
+async def test_thirty_callers_at_once_cost_one_synthesis() -> None:
+    inner = ScriptedVoice()
+    voice = CachedVoice(inner)
+    heard = await asyncio.gather(*(said(voice, "hello") for _ in range(30)))
+    assert inner.asked == ["hello"]
+    assert {sum(sizes) for sizes in heard} == {160}
+
+
+async def test_when_the_first_of_them_fails_the_next_one_asks_itself() -> None:
+    inner = ScriptedVoice()
+    inner.dead = True
+    voice = CachedVoice(inner)
+    results = await asyncio.gather(*(said(voice, "hello") for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(result, ProviderUnavailable) for result in results)
+    assert inner.asked == ["hello"] * 3
+
+
+async def test_each_sample_rate_is_remembered_by_itself() -> None:
+    inner = ScriptedVoice()
+    voice = CachedVoice(inner)
+    await said(voice, "hello")
+    assert [int(chunk.size) async for chunk in voice.synthesize("hello", rate=16_000)] == [100, 60]
+    assert inner.asked == ["hello", "hello"]
 
 
 async def test_the_text_used_longest_ago_goes_first_but_kept_texts_stay() -> None:

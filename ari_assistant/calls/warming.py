@@ -1,0 +1,38 @@
+"""What is said to every caller is synthesised before somebody calls."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from ari_assistant.calls.reply import pieces
+from ari_assistant.calls.speaker import is_audio_url
+from ari_assistant.dialogue.spoken import format_plan, spoken_form
+from ari_assistant.providers.errors import ProviderError
+from ari_assistant.providers.voice import Voice
+from ari_assistant.store.catalogue import Catalogue
+from ari_assistant.store.repositories import Listing
+from ari_assistant.vapi.assistant import Assistant
+
+__all__ = ["warm"]
+
+_ASSISTANTS = 50
+_CHARACTERS = 300
+
+
+async def warm(voice: Voice, catalogue: Catalogue) -> None:
+    """Have `voice` (a cached one) say the first messages that are the same for every caller, as a call would."""
+    for resource in await catalogue.assistants.list(Listing(limit=_ASSISTANTS)):
+        with suppress(ProviderError, ValidationError):
+            assistant = Assistant.model_validate(resource.document)
+            text = assistant.first_message or ""
+            if "{" in text or is_audio_url(text) or len(text) > _CHARACTERS:
+                continue
+            language = assistant.transcriber.language if assistant.transcriber is not None else None
+            plan = format_plan(assistant.voice, language or "en")
+            for clause in pieces(text):
+                for part in spoken_form(clause, plan):
+                    if isinstance(part, str):
+                        async for _ in voice.synthesize(part):
+                            pass

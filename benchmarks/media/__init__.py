@@ -1,0 +1,1 @@
+"""The media plane under load: `python -m benchmarks media`."""
