@@ -26,6 +26,7 @@ from ari_assistant.ari.errors import AriReplaced, AriUnauthorized
 from ari_assistant.asterisk.instance import new_password, render_instance
 from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
+from ari_assistant.calls.admission import Admission, Load
 from ari_assistant.calls.ending import ABANDONED
 from ari_assistant.calls.erasure import erasure_message
 from ari_assistant.calls.hearing import Hearing
@@ -125,6 +126,9 @@ class Server:
         self._authenticator: SipAuthenticator | None = None
         self._webhooks: WebhookSender | None = None
         self._org_server: WebhookServer | None = None
+        self._media: MediaPlane | None = None
+        self._engines: list[EngineProcess] = []
+        self._admission = Admission(max_calls=settings.max_calls, load=self._load)
 
     def stop(self) -> None:
         """End the calls and `run`, in order; a start that is still under way is given up."""
@@ -136,6 +140,25 @@ class Server:
         """Part → ready."""
         connected = self._ari is not None and self._ari.connected.is_set()
         return self._ready | {"ari": connected and self._ready["ari"]}
+
+    def load(self) -> JsonObject:
+        """How many calls there are and could be, and what the media process tells of itself."""
+        media = self._media
+        told = (
+            {**media.health, "serverLag": dict(media.lag), "restarts": media.restarts} if media is not None else {}
+        )
+        return {"admission": self._admission.wire(), "media": told}
+
+    def _load(self) -> Load:
+        if self._media is None:
+            return Load()
+        health = self._media.health
+        return Load(
+            media_busy=health.get("busy", 0.0),
+            media_late_ms=health.get("lateness", {}).get("p99", 0.0),
+            server_late_ms=self._media.lag.get("p99", 0.0),
+            engine_queue=max((engine.queued for engine in self._engines), default=0),
+        )
 
     async def run(self) -> None:
         """Start, serve until `stop`, SIGTERM or SIGINT, and leave nothing behind.
@@ -206,6 +229,7 @@ class Server:
             api_key=key,
             health=self.health,
             webhooks=lambda: self._webhooks.counters.wire() if self._webhooks is not None else {},
+            load=self.load,
             place_call=self._live.place,
             call_event=self._call_event,
             numbers_changed=lambda: self._authenticator.changed() if self._authenticator is not None else None,
@@ -237,7 +261,8 @@ class Server:
         end_of_turn = SmartTurn(engines[_END_OF_TURN]) if _END_OF_TURN in engines else None
         speech = Speech(choice, end_of_turn)
         hearing = Hearing(self._detectors())
-        media = MediaPlane(host=settings.media_host, heard=hearing, log=_process_log)
+        self._media = media = MediaPlane(host=settings.media_host, heard=hearing, log=_process_log)
+        self._engines = list(engines.values())
         start(media.run(), name="media")
         services = self._services(catalogue, calls, guarded, models, speech, media, hearing)
         self._live.serve(services)
@@ -442,6 +467,7 @@ class Server:
             access=provider_access(settings),
             media=media,
             hearing=hearing,
+            admission=self._admission,
             options=CallOptions(
                 org_id=ORG_ID,
                 data_dir=settings.data_dir.resolve(),

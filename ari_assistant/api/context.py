@@ -43,6 +43,8 @@ class ApiContext:
     """Part → whether it is ready; the server is ready when all are."""
     webhooks: Callable[[], JsonObject] = dict
     """What became of the server messages since the start."""
+    load: Callable[[], JsonObject] = dict
+    """How many calls there are and could be, and how the media process is doing."""
     place_call: Callable[[CreateCall, Customer], Awaitable[JsonObject]] = _no_calls
     """Dial; returns the Call object. Raises CallRefused."""
     call_event: Callable[[str, JsonObject], Awaitable[None]] = _no_events

@@ -13,38 +13,25 @@ from ari_assistant.calls.session import Session
 from ari_assistant.media.client import MediaStream
 from ari_assistant.media.frame import Pcm
 
-__all__ = ["SESSIONS", "EchoSession", "ReplySession"]
+__all__ = ["SESSIONS", "EchoBrain", "ReplyBrain"]
 
 _TONE_SECONDS = 0.2
 _TONE_HERTZ = 600.0
 _VOICE_FRAMES = 3
+_MAX_BEHIND_SECONDS = 0.2
 
 
-class EchoSession(Session):
-    """Sends every frame back."""
+class EchoBrain:
+    """Sends every frame back. See `media.client.Listener` and `hearing.Ear`."""
 
-    _stream: MediaStream
-    _given = 0
-    """Samples since the last flush."""
-    _played = 0
-
-    async def prepare(self) -> None:
-        """See `Session`: nothing is said."""
-
-    async def run(self, stream: MediaStream, *, started_ms: int) -> None:
-        """See `Session`."""
+    def __init__(self, stream: MediaStream) -> None:
         self._stream = stream
-        await super().run(stream, started_ms=started_ms)
-
-    def _open(self) -> None:
-        pass
-
-    def _tick(self, now: float) -> None:
-        pass
+        self._given = 0
+        self._played = 0
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
         """See `hearing.Ear`."""
-        if self._given - self._played > self._stream.rate // 5:
+        if self._given - self._played > self._stream.rate * _MAX_BEHIND_SECONDS:
             # A machine that stood still must not be heard late for ever.
             self._stream.flush()
             self._given = self._played = 0
@@ -55,11 +42,25 @@ class EchoSession(Session):
         """See `media.client.Listener`."""
         self._played = samples
 
+    def tick(self, now: float) -> None:
+        """See `media.client.Listener`."""
 
-class ReplySession(EchoSession):
+    def lost(self, reason: str) -> None:
+        """See `media.client.Listener`."""
+
+    def failed(self, fault: Exception) -> None:
+        """See `hearing.Ear`."""
+        raise fault
+
+
+class ReplyBrain(EchoBrain):
     """Answers each burst of speech with a tone of 200 ms, as soon as the voice has ended."""
 
-    _voiced = 0
+    def __init__(self, stream: MediaStream) -> None:
+        super().__init__(stream)
+        self._voiced = 0
+        at = np.arange(round(_TONE_SECONDS * stream.rate)) / stream.rate
+        self._tone: Pcm = (8_000 * np.sin(2 * np.pi * _TONE_HERTZ * at)).astype(np.int16)
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
         """See `hearing.Ear`."""
@@ -67,15 +68,42 @@ class ReplySession(EchoSession):
             self._voiced += 1
             return
         if self._voiced >= _VOICE_FRAMES:
-            self._stream.play(_tone(self._stream.rate))
+            self._stream.play(self._tone)
         self._voiced = 0
 
 
-def _tone(rate: int) -> Pcm:
-    at = np.arange(round(_TONE_SECONDS * rate)) / rate
-    tone: Pcm = (8_000 * np.sin(2 * np.pi * _TONE_HERTZ * at)).astype(np.int16)
-    return tone
+class _EchoSession(Session):
+    """A conversation without one."""
+
+    _brain_of: type[EchoBrain] = EchoBrain
+    _brain: EchoBrain
+
+    async def prepare(self) -> None:
+        """See `Session`: nothing is said."""
+
+    async def run(self, stream: MediaStream, *, started_ms: int) -> None:
+        """See `Session`."""
+        self._brain = self._brain_of(stream)
+        await super().run(stream, started_ms=started_ms)
+
+    def _open(self) -> None:
+        pass
+
+    def tick(self, now: float) -> None:
+        """See `media.client.Listener`: nobody waits for anything."""
+
+    def played(self, samples: int, now: float) -> None:
+        """See `media.client.Listener`."""
+        self._brain.played(samples, now)
+
+    def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
+        """See `hearing.Ear`."""
+        self._brain.heard(frame, narrow, speech, now)
 
 
-SESSIONS: Final[dict[str | None, type[Session]]] = {None: Session, "echo": EchoSession, "reply": ReplySession}
+class _ReplySession(_EchoSession):
+    _brain_of = ReplyBrain
+
+
+SESSIONS: Final[dict[str | None, type[Session]]] = {None: Session, "echo": _EchoSession, "reply": _ReplySession}
 """By the value of the setting."""

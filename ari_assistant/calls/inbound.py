@@ -14,8 +14,8 @@ from ari_assistant.calls.ending import (
     NO_ASSISTANT_AND_NO_SERVER,
     Ending,
 )
-from ari_assistant.calls.invite import read_invite
-from ari_assistant.calls.phone_call import PhoneCall
+from ari_assistant.calls.invite import Invite, read_invite
+from ari_assistant.calls.phone_call import CAUSE_FAILURE, PhoneCall
 from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.routing import NumberFound
 from ari_assistant.calls.services import Services
@@ -33,6 +33,7 @@ _CAUSE_UNALLOCATED = 1
 """Q.850: unallocated number; Asterisk turns it into 404."""
 _CAUSE_REJECTED = 21
 """Q.850: call rejected; 403."""
+_NOT_ADMITTED = "call.ringing.error-vapifault-overloaded"
 
 
 class InboundCall(PhoneCall):
@@ -58,6 +59,28 @@ class InboundCall(PhoneCall):
             log.warning("caller_not_authenticated", uri=invite.request_uri, caller=invite.from_uri)
             await self._refuse(_CAUSE_REJECTED)
             return
+        if await self._turned_away(found, invite):
+            return
+        await self._admitted(found, invite)
+
+    async def _turned_away(self, found: NumberFound, invite: Invite) -> bool:
+        """Refuse the call if it cannot be served well: 503, or the number's fallback."""
+        reason = self._services.admission.refusal()
+        if reason is None:
+            return False
+        log.warning("call_not_admitted", uri=invite.request_uri, caller=invite.from_uri, reason=reason)
+        fallback = found.number.fallback_destination
+        if fallback is not None:
+            self._record_call(found, invite)
+            if await self._redirect(fallback, Ending(_NOT_ADMITTED, reason)) is None:
+                return True
+        if self._record is None:
+            await self._refuse(CAUSE_FAILURE)
+        else:
+            self.end(Ending(_NOT_ADMITTED, reason))
+        return True
+
+    def _record_call(self, found: NumberFound, invite: Invite) -> None:
         options = self._services.options
         record = CallRecord(
             org_id=options.org_id,
@@ -68,6 +91,9 @@ class InboundCall(PhoneCall):
             invite=invite,
         )
         self._begin(record, found.number.server)
+
+    async def _admitted(self, found: NumberFound, invite: Invite) -> None:
+        self._record_call(found, invite)
         self._log.info("call_started", uri=invite.request_uri, caller=invite.from_uri)
         hook = _ringing_hook(found, invite.caller_number)
         if hook is not None:

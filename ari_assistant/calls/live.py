@@ -52,11 +52,15 @@ class LiveCalls:
         """Dial a customer; returns the Call object as it is then (`queued`). Raises CallRefused."""
         if self._services is None or self._closing:
             raise CallRefused("the server is starting or stopping")
+        if (reason := self._services.admission.refusal(new=True)) is not None:
+            raise CallRefused(f"No call can be placed now: {reason}. Try again in a few seconds.")
         call = await OutboundCall.create(self._services, body, customer)
         self._start(call)
         return call.record.wire()
 
     def _start(self, call: PhoneCall) -> None:
+        assert self._services is not None
+        self._services.admission.enter()
         task = asyncio.create_task(call.run(), name=f"call-{call.channel_id}")
         self._calls[call] = task
         task.add_done_callback(lambda done: self._ended(call, done))
@@ -98,6 +102,8 @@ class LiveCalls:
 
     def _ended(self, call: PhoneCall, task: asyncio.Task[None]) -> None:
         self._calls.pop(call, None)
+        if self._services is not None:
+            self._services.admission.leave()
         if not task.cancelled() and (fault := task.exception()) is not None:
             if isinstance(fault, AriError):
                 log.error("call_failed", reason=str(fault))

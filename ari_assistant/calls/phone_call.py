@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -218,9 +218,11 @@ class PhoneCall(ABC):
             recording=self._recording(),
         )
         preparing = asyncio.create_task(session.prepare(), name="prepare")
-        stop = services.ari.on_channel(legs.media_id, self._media_event)
+        stop: Callable[[], None] | None = None
         try:
             async with legs:
+                # Not before: a set-up that fails takes the channel down itself.
+                stop = services.ari.on_channel(legs.media_id, self._media_event)
                 await preparing
                 await legs.connect()
                 record.happened(CallEvent.ANSWERED)
@@ -230,7 +232,8 @@ class PhoneCall(ABC):
                     asyncio.get_running_loop().call_soon(session.announce, *announcement)
                 await session.run(legs.stream, started_ms=int(time.time() * 1000))
         finally:
-            stop()
+            if stop is not None:
+                stop()
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
 

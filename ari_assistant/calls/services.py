@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.calls.access import ProviderAccess
+from ari_assistant.calls.admission import Admission
 from ari_assistant.calls.hearing import Hearing
 from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
@@ -91,6 +92,7 @@ class Services:
     access: ProviderAccess
     """The installation's keys."""
     media: MediaPlane
+    admission: Admission
     hearing: Hearing
     options: CallOptions
     spawn: Callable[[Awaitable[None], str], None]

@@ -312,6 +312,8 @@ class Session:
                 self._group = group
                 self._replies.run_in(group, self._writer, started=self._started)
                 stream.listener = self
+                if stream.gone:
+                    self.lost("the media process ended while the call was being answered")
                 self._services.hearing.add(stream, self)
                 group.create_task(self._listening.run(), name="listen")
                 self._messages.send("assistant.started", newAssistant=without_secrets(self._assistant.wire()))

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     and spelled letters make it longer by up to a second."""
     end_of_turn_model: bool = True
     """Smart Turn listens to the melody of every pause (a process of 110 MB)."""
+    max_calls: int = Field(default=0, ge=0)
+    """Calls at a time; further ones are refused with 503. 0: as many as the machine serves well."""
     bench: Literal["echo", "reply"] | None = None
     """For measuring the media plane without a brain: `echo` sends every frame back, `reply` answers each burst of
     speech with a tone. Callers get nothing else."""

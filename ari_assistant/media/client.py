@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ari_assistant.media.codec import CODECS, Codec
 from ari_assistant.media.frame import Pcm
+from ari_assistant.media.lateness import Lateness
 from ari_assistant.media.link import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
 
 __all__ = ["Heard", "Listener", "MediaPlane", "MediaStream", "MediaUnavailable"]
@@ -160,6 +161,9 @@ class MediaPlane:
         self.restarts = 0
         self.health: Mapping[str, Any] = {}
         """What the media process last told of itself."""
+        self.lag: Mapping[str, float] = {}
+        """How long after a tick the server looked at what had come until then, over the last second (ms)."""
+        self._lag = Lateness()
 
     @property
     def address(self) -> str:
@@ -321,6 +325,7 @@ class MediaPlane:
             if numbers:
                 self._hand_on(numbers, frames, report.now)
         if report.tick:
+            self._lag.add(max(0.0, time.monotonic() - report.now))
             for stream in list(streams.values()):
                 if stream.listener is not None:
                     stream.listener.tick(report.now)
@@ -356,6 +361,7 @@ class MediaPlane:
                 self._log("recording_failed", stream=number, reason=fields["reason"], hint="is the disk full?")
             case "health":
                 self.health = fields
+                self.lag = self._lag.take()
 
     def _write(self) -> None:
         assert self._socket is not None

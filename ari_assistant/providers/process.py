@@ -57,6 +57,11 @@ class EngineProcess:
         """The process's id while it is ready, else None."""
         return self._process.pid if self._process is not None and self._ready.is_set() else None
 
+    @property
+    def queued(self) -> int:
+        """Requests that are under way or wait."""
+        return len(self._waiting)
+
     async def wait_ready(self) -> None:
         """Return when the models are loaded. Raises ProviderUnavailable when the first start failed."""
         await self._first_outcome.wait()

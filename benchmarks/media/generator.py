@@ -11,6 +11,7 @@ import random
 import re
 import select
 import socket
+import struct
 import sys
 import time
 from collections import defaultdict
@@ -23,12 +24,14 @@ from numpy.typing import NDArray
 
 from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS
 from ari_assistant.media.g711 import ULAW
+from ari_assistant.media.plane import Datagrams
 from ari_assistant.media.rtp_batch import PACKET_BYTES, PacketRows, read_headers
 from ari_assistant.media.udp import BatchSocket, packed_address
 from ari_assistant.media.wav import read_wav
 
 _LOUD = np.abs(ULAW.decode_table.astype(np.int32)) > 500
 _DIGITS = 100
+_SO_TIMESTAMPNS = 35
 _MAX_SECONDS = 300.0
 _MAX_CALLERS = 400
 
@@ -39,15 +42,15 @@ class Plan:
 
     callers: int
     sip_port: int = 0
-    """0: no SIP; RTP goes to `media_port`, which knows our callers by the ports from `direct_ports`."""
+    """0: no SIP. Every caller has a socket of its own then; their ports are printed, and the port that RTP goes to is
+    read from standard input."""
     user: str = "bench"
-    media_port: int = 0
     seconds: float = 20.0
     """From the last caller's answer to the BYEs."""
     spread_seconds: float = 0.0
     """The INVITEs are sent over so long; 0: all at once."""
     speech: str = ""
-    """WAV file that every caller repeats, each from another place; silence without it."""
+    """WAV file that every caller repeats, each from another place; without it a tone that never ends."""
     mark: bool = True
     """Frames carry their number, for the round trip."""
     pause_seconds: float = 0.0
@@ -77,13 +80,76 @@ class Caller:
     sending: bool = False
 
 
+class OwnSockets:
+    """A socket for every caller, in the place of `BatchSocket`: the media port tells them by where they come from."""
+
+    def __init__(self, rows: PacketRows, count: int) -> None:
+        self._rows = rows
+        self._sockets: list[socket.socket] = []
+        self._targets: dict[int, tuple[str, int]] = {}
+        self._poll = select.epoll()
+        for _ in range(count):
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made.bind(("127.0.0.1", 0))
+            made.setblocking(False)
+            made.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            self._sockets.append(made)
+            self._poll.register(made.fileno(), select.EPOLLIN)
+        self._numbers = {made.fileno(): number for number, made in enumerate(self._sockets)}
+
+    @property
+    def ports(self) -> list[int]:
+        """Where the callers send from."""
+        return [made.getsockname()[1] for made in self._sockets]
+
+    @staticmethod
+    def key(row: int) -> bytes:
+        """Stands for the source of what caller `row` receives."""
+        return row.to_bytes(4, "big")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """See `BatchSocket`."""
+        return "127.0.0.1", 0
+
+    def aim(self, row: int, address: bytes) -> None:
+        """See `BatchSocket`."""
+        self._targets[row] = ("127.0.0.1", int.from_bytes(address[2:4], "big"))
+
+    def send(self, first: int, count: int) -> int:
+        """See `BatchSocket`."""
+        for row in range(first, first + count):
+            self._sockets[row].sendto(self._rows.packet(row), self._targets[row])
+        return count
+
+    def receive(self) -> Datagrams | None:
+        """See `BatchSocket`."""
+        read: list[tuple[int, bytes, float]] = []
+        behind = time.time() - time.monotonic()
+        for descriptor, _ in self._poll.poll(0):
+            number = self._numbers[descriptor]
+            data, ancillary, _, _ = self._sockets[number].recvmsg(2048, 64)
+            seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
+            read.append((number, data, seconds - behind + nanoseconds * 1e-9))
+        if not read:
+            return None
+        rows = np.zeros((len(read), PACKET_BYTES), np.uint8)
+        for row, (_, data, _) in enumerate(read):
+            rows[row, : len(data)] = np.frombuffer(data[:PACKET_BYTES], np.uint8)
+        return Datagrams(
+            rows, [len(data) for _, data, _ in read], [self.key(n) for n, _, _ in read], [at for _, _, at in read]
+        )
+
+
 class Generator:
     """The loop."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.rows = PacketRows()
-        self.rtp = BatchSocket("127.0.0.1", self.rows)
+        self.rtp: BatchSocket | OwnSockets = (
+            BatchSocket("127.0.0.1", self.rows) if plan.sip_port else OwnSockets(self.rows, plan.callers)
+        )
         self.sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sip.bind(("127.0.0.1", 0))
         self.sip.setblocking(False)
@@ -100,7 +166,9 @@ class Generator:
     def _speech(self) -> list[bytes]:
         """The payloads that callers repeat."""
         if not self.plan.speech:
-            return [ULAW.silent_payload]
+            at = np.arange(8_000) / 8_000
+            tone = (6_000 * np.sin(2 * np.pi * 400 * at)).astype(np.int16)
+            return [ULAW.encode(frame) for frame in tone.reshape(-1, FRAME_SAMPLES)]
         pcm = read_wav(Path(self.plan.speech).read_bytes())
         loud = np.flatnonzero(np.abs(pcm) > 500)
         pcm = pcm[loud[0] : loud[-1] + 1]
@@ -217,9 +285,7 @@ class Generator:
             for row, source in enumerate(datagrams.sources):
                 caller = self.by_source.get(source)
                 if caller is None:
-                    caller = self._learn(source)
-                    if caller is None:
-                        continue
+                    continue  # RTP may overtake the 200: whose it is is not known yet
                 arrival = datagrams.arrivals[row]
                 caller.arrivals.append(arrival)
                 caller.timestamps.append(headers.timestamp[row])
@@ -237,10 +303,6 @@ class Generator:
                         if (sent := self.sent_at.get(number)) is not None:
                             caller.round_trips.append(arrival - sent)
 
-    def _learn(self, source: bytes) -> Caller | None:
-        """RTP may overtake the 200: whose it is is not known yet, and the packet is let go."""
-        return None
-
     # -- the loop -------------------------------------------------------------------------------------------
 
     def run(self) -> dict[str, Any]:
@@ -251,10 +313,8 @@ class Generator:
         invited = 0
         if not plan.sip_port:
             invited = plan.callers
-            for caller in self.callers:
-                caller.invited = caller.answered = time.monotonic()
-                caller.status = 200
             self._connect_directly()
+            began = time.monotonic()
         next_tick = began
         while True:
             now = time.monotonic()
@@ -285,7 +345,15 @@ class Generator:
         return self._result()
 
     def _connect_directly(self) -> None:
-        raise NotImplementedError  # see `direct`
+        assert isinstance(self.rtp, OwnSockets)
+        print(json.dumps({"ports": self.rtp.ports}), flush=True)
+        port = int(sys.stdin.readline())
+        for caller in self.callers:
+            caller.invited = caller.answered = time.monotonic()
+            caller.status = 200
+            self._connect(caller, port)
+            del self.by_source[caller.address]
+            self.by_source[OwnSockets.key(caller.row)] = caller
 
     def _result(self) -> dict[str, Any]:
         first = [c.first_sound - c.invited for c in self.callers if c.first_sound]

@@ -20,6 +20,8 @@ class RawCall(asyncio.DatagramProtocol):
         self.status = 0
         self.media_port = 0
         """Where the far end wants RTP."""
+        self.last = b""
+        """The final response, whole."""
         self.acknowledge: Callable[[], None] = lambda: None
         self.request: Callable[[str, int, bytes, bytes], bytes] = lambda *_: b""
         """`request(method, cseq, headers, body)`: a request within the dialog."""
@@ -48,6 +50,7 @@ class RawCall(asyncio.DatagramProtocol):
                     match = re.match(rb"SIP/2\.0 (\d+)", response)
                     if match is not None and int(match[1]) >= 200:
                         self.status = int(match[1])
+                        self.last = response
                         tag = re.search(rb"^To:[^\r]*(;tag=[^\s;]+)", response, re.M)
                         self.to_tag = tag[1].decode() if tag is not None else ""
                         asked = re.search(rb"^WWW-Authenticate:\s*([^\r]*)", response, re.M | re.I)
