@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -80,6 +81,14 @@ def main() -> None:
     """A self-hosted voice assistant for Asterisk, with Vapi's API."""
 
 
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's event loop where it is installed, else asyncio's own."""
+    if find_spec("uvloop") is None:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    return factory
+
+
 @main.command()
 def run() -> None:
     """Start the assistant, with an Asterisk of its own unless ARI_ASSISTANT_ASTERISK names one.
@@ -101,7 +110,8 @@ def run() -> None:
         await Server(settings, progress=progress, announce=announce).run()
 
     try:
-        asyncio.run(serve())
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve())
     except (StartFault, AsteriskFault) as fault:
         progress.close()
         raise click.ClickException(f"{fault}\n  What to do: {fault.cure}.") from None

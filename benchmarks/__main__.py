@@ -1,5 +1,5 @@
-"""`python -m benchmarks NAME`: first-audio, turns, overhead, barge-in, conversation, memory, start, api, webhooks,
-assistant-request."""
+"""`python -m benchmarks NAME`: first-audio, turns, overhead, barge-in, conversation, media, memory, start, api,
+webhooks, assistant-request."""
 
 from __future__ import annotations
 
@@ -16,17 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import click
 import numpy as np
 import psutil
 from rich.console import Console
 from rich.table import Table
 
-from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
-from ari_assistant.asterisk.obtain import obtain
-from ari_assistant.asterisk.process import AsteriskProcess
 from ari_assistant.config.ports import free_tcp_port
+from benchmarks.bare_asterisk import bare_asterisk
 from benchmarks.caller import LOUD, measured_call
 from tests.support.assistants import ASSISTANTS
 from tests.support.house import House, free_sip_port
@@ -77,28 +74,6 @@ class _Started:
         shutil.rmtree(self.folder)
 
 
-async def _bare_asterisk(folder: Path) -> tuple[AsteriskProcess, int]:
-    """The same Asterisk with the same configuration, and an extension that answers and plays a tone itself."""
-    binary = obtain("auto", lambda *_: None)
-    sip_port, ari_port, password = free_sip_port(), free_tcp_port(), new_password()
-    options = InstanceOptions(
-        sip_host="127.0.0.1", sip_port=sip_port, rtp_first=40000, rtp_last=40199, ari_port=ari_port,
-        ari_username="bench", ari_password=password, app="bench", media_address="127.0.0.1",
-    )  # fmt: skip
-    conf = render_instance(folder, binary, options)
-    with (conf.parent / "modules.conf").open("a") as file:
-        file.write("load = app_milliwatt.so\n")
-    dialplan = conf.parent / "extensions.conf"
-    dialplan.write_text(dialplan.read_text() + "exten => tone,1,Answer()\n same => n,Milliwatt()\n")
-    process = AsteriskProcess(
-        binary, conf,
-        ping_url=f"http://127.0.0.1:{ari_port}/ari/asterisk/ping",
-        authorization=aiohttp.encode_basic_auth("bench", password),
-    )  # fmt: skip
-    await process.start()
-    return process, sip_port
-
-
 @click.group()
 def main() -> None:
     """Each command prints one table, with a ratio to a reference of the same run."""
@@ -115,17 +90,16 @@ def first_audio(calls: int) -> None:
 
     async def measure(house: House) -> None:
         folder = Path(tempfile.mkdtemp())
-        process, port = await _bare_asterisk(folder)
-        try:
+        tone = "exten => tone,1,Answer()\n same => n,Milliwatt()\n"
+        async with bare_asterisk(folder, modules=("app_milliwatt.so",), dialplan=tone) as asterisk:
+            port = asterisk.sip_port
             names = [f"X-First_Name: Person {n}\r\n".encode() for n in range(calls)]
             rows: list[tuple[str, list[float]]] = [
                 ("Asterisk alone (tone)", [await one("tone", port) for _ in range(calls)]),
                 ("cached greeting", [await one("banana", house.sip_port) for _ in range(calls)]),
                 ("greeting with a new name", [await one("desk", house.sip_port, name) for name in names]),
             ]
-        finally:
-            await process.stop()
-            shutil.rmtree(folder)
+        shutil.rmtree(folder)
         table("INVITE → first audio", rows, unit="ms", reference="Asterisk alone (tone)")
 
     with _Started() as house:
@@ -447,6 +421,19 @@ def conversation(quick: bool, details: bool, folder: str, captured: bool) -> Non
         capture(place, Path("tests/captures/dialogues.json"))
         return
     score(console, place, quick=quick, details=details)
+
+
+@main.command()
+@click.option("--seconds", default=20.0, help="Of each measurement.")
+@click.option("--calls", default="1,10,30", help="Through Asterisk.")
+@click.option("--direct", default="100,200", help="Without Asterisk: the generator speaks to the media port.")
+@click.option("--only", default="", help="Targets whose name has this in it.")
+def media(seconds: float, calls: str, direct: str, only: str) -> None:
+    """The media plane under load, against Asterisk's own echo and a bare ExternalMedia echo."""
+    from benchmarks.media.bench import run
+
+    through, beside = ([int(n) for n in text.split(",") if n] for text in (calls, direct))
+    asyncio.run(run(console, seconds=seconds, through=through, direct=beside, only=only))
 
 
 if __name__ == "__main__":

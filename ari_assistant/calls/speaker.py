@@ -17,6 +17,7 @@ from ari_assistant.calls.services import Services
 from ari_assistant.dialogue.clauses import plain
 from ari_assistant.dialogue.spoken import format_plan, spoken_form
 from ari_assistant.media.frame import Pcm
+from ari_assistant.media.lead_in import without_lead_in
 from ari_assistant.media.wav import read_wav
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.telemetry import get_logger
@@ -165,6 +166,8 @@ class Speaker:
             async for pcm in audio:
                 if not began:
                     began = True
+                    if self._line.playout.turn != reply.turn and words:
+                        pcm = without_lead_in(pcm, self._line.rate)
                     await self._open(reply)
                     self._line.playout.clause(turn, words)
                     reply.tell(

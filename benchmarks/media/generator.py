@@ -74,6 +74,7 @@ class Caller:
     arrivals: list[float] = field(default_factory=list)
     timestamps: list[int] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    sounds: list[bool] = field(default_factory=list)
     round_trips: list[float] = field(default_factory=list)
     burst_ended: float = 0.0
     replies: list[float] = field(default_factory=list)
@@ -290,6 +291,7 @@ class Generator:
                 caller.arrivals.append(arrival)
                 caller.timestamps.append(headers.timestamp[row])
                 caller.numbers.append(headers.number[row])
+                caller.sounds.append(bool(sounds[row]))
                 if sounds[row]:
                     if not caller.first_sound:
                         caller.first_sound = arrival
@@ -388,15 +390,15 @@ class Generator:
 
 
 def _pacing(caller: Caller) -> tuple[list[float], list[float], int]:
-    """How far each packet was from the call's own clock, the intervals, and how many numbers were missing. The first
-    second is left out."""
+    """How far each packet of silence was from the call's own clock, the intervals of all, and how many numbers were
+    missing. The first second is left out, and so are the packets of a reply, which may be sent ahead of the clock."""
     if len(caller.arrivals) < 100:
         return [], [], 0
     arrivals: NDArray[np.float64] = np.array(caller.arrivals[50:])
     timestamps = np.unwrap(np.array(caller.timestamps[50:], np.float64), period=2.0**32)
     numbers = np.unwrap(np.array(caller.numbers[50:], np.float64), period=2.0**16)
-    clock = arrivals - timestamps / 8000
-    errors = np.abs(clock - np.median(clock))
+    clock = (arrivals - timestamps / 8000)[~np.array(caller.sounds[50:])]
+    errors = np.abs(clock - np.median(clock)) if clock.size else clock
     missing = int(numbers.max() - numbers.min() + 1 - len(np.unique(numbers)))
     return errors.tolist(), np.abs(np.diff(arrivals) - PTIME_SECONDS).tolist(), missing
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ari_assistant.phone.line import place_call
@@ -153,3 +155,17 @@ async def test_other_codecs_and_transports(
     words = studio.hear(heard)
     assert sounds_like(words, "welcome to the yellow banana company")
     assert sounds_like(words, "nine to five")
+
+
+async def test_a_wideband_caller_hears_a_wideband_voice_and_is_recorded_wide(house: House, heard: Path) -> None:
+    async with place_call(house.uri("banana"), codec="G722", record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+    record = await house.ended_call("banana")
+    with wave.open(str(house.folder / "data" / "recordings" / f"{record['id']}.wav")) as file:
+        assert file.getframerate() == 16_000
+        stereo = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    spectrum = np.abs(np.fft.rfft(stereo[:, 1].astype(np.float64)))
+    hertz = np.fft.rfftfreq(len(stereo), 1 / 16_000)
+    above = (spectrum[hertz > 4_200] ** 2).sum() / (spectrum**2).sum()
+    assert above > 0.002, "a narrow voice has nothing above 4 kHz"
