@@ -37,6 +37,7 @@ from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
 from ari_assistant.calls.sip_authentication import SipAuthenticator
 from ari_assistant.calls.speech import SpeechChoice
 from ari_assistant.calls.warming import warm
+from ari_assistant.calls.websocket_stream import MediaSockets
 from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileFault, load_assistants_file
 from ari_assistant.config.hosts import ThisMachine
 from ari_assistant.config.instance import callers_address, instance_options
@@ -264,7 +265,11 @@ class Server:
         self._media = media = MediaPlane(host=settings.media_host, heard=hearing, log=_process_log)
         self._engines = list(engines.values())
         start(media.run(), name="media")
-        services = self._services(catalogue, calls, guarded, models, speech, media, hearing)
+        sockets = None
+        if settings.media_transport == "websocket":
+            sockets = MediaSockets(session, credentials, hearing)
+            stack.push_async_callback(sockets.aclose)
+        services = self._services(catalogue, calls, guarded, models, speech, media, hearing, sockets)
         self._live.serve(services)
         self._ari.on_event("StasisStart", self._live.stasis_started)
         await self._wait_for_engines(engines, voice, services.options.prompts)
@@ -443,6 +448,7 @@ class Server:
         speech: Speech,
         media: MediaPlane,
         hearing: Hearing,
+        sockets: MediaSockets | None,
     ) -> Services:
         settings = self._settings
         assert self._ari is not None
@@ -466,6 +472,7 @@ class Server:
             models=models,
             access=provider_access(settings),
             media=media,
+            sockets=sockets,
             hearing=hearing,
             admission=self._admission,
             options=CallOptions(

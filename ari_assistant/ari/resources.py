@@ -148,6 +148,23 @@ class Channels:
             raise AriRequestError("externalMedia", 200, f"no RTP address in the reply: {variables}") from fault
         return Channel(self._request, channelId), (host, port)
 
+    async def externalMediaSocket(self, *, app: str, channelId: str, format: str) -> tuple[Channel, str]:
+        """Open a channel of chan_websocket that waits for us to connect (Asterisk 20.16, 22.6 and later).
+
+        Returns the channel and the id of its connection: `ws://…/media/<id>`. Raises AriRequestError where the module
+        is missing."""
+        reply = await self._request(
+            "POST", "channels/externalMedia",
+            app=app, channelId=channelId, external_host="INCOMING", transport="websocket", encapsulation="none",
+            connection_type="server", format=format,
+        )  # fmt: skip
+        connection = (reply.get("channelvars") or {}).get("MEDIA_WEBSOCKET_CONNECTION_ID")
+        if not connection:
+            raise AriRequestError(
+                "externalMedia", 200, f"no media connection in the reply: {reply.get('channelvars')}"
+            )
+        return Channel(self._request, channelId), str(connection)
+
 
 class Bridge:
     """A handle on one bridge."""

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from ari_assistant.calls.session import Session
-from ari_assistant.media.client import MediaStream
 from ari_assistant.media.frame import Pcm
+from ari_assistant.media.handle import MediaStream
 
 __all__ = ["SESSIONS", "EchoBrain", "ReplyBrain"]
 
@@ -22,7 +22,7 @@ _MAX_BEHIND_SECONDS = 0.2
 
 
 class EchoBrain:
-    """Sends every frame back. See `media.client.Listener` and `hearing.Ear`."""
+    """Sends every frame back. See `media.handle.Listener` and `hearing.Ear`."""
 
     def __init__(self, stream: MediaStream) -> None:
         self._stream = stream
@@ -39,14 +39,14 @@ class EchoBrain:
         self._stream.play(frame)
 
     def played(self, samples: int, now: float) -> None:
-        """See `media.client.Listener`."""
+        """See `media.handle.Listener`."""
         self._played = samples
 
     def tick(self, now: float) -> None:
-        """See `media.client.Listener`."""
+        """See `media.handle.Listener`."""
 
     def lost(self, reason: str) -> None:
-        """See `media.client.Listener`."""
+        """See `media.handle.Listener`."""
 
     def failed(self, fault: Exception) -> None:
         """See `hearing.Ear`."""
@@ -90,10 +90,10 @@ class _EchoSession(Session):
         pass
 
     def tick(self, now: float) -> None:
-        """See `media.client.Listener`: nobody waits for anything."""
+        """See `media.handle.Listener`: nobody waits for anything."""
 
     def played(self, samples: int, now: float) -> None:
-        """See `media.client.Listener`."""
+        """See `media.handle.Listener`."""
         self._brain.played(samples, now)
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.media.client import MediaStream
 from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
+from ari_assistant.media.handle import MediaStream
 from ari_assistant.media.resample import Halver
 from ari_assistant.turns.vad import SpeechDetectors
 

@@ -10,8 +10,10 @@ from typing import Self
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriUnreachable
 from ari_assistant.ari.resources import Channel
-from ari_assistant.media.client import MediaPlane, MediaStream, MediaUnavailable
+from ari_assistant.calls.websocket_stream import MediaSockets, websocket_format
+from ari_assistant.media.client import MediaPlane, MediaUnavailable
 from ari_assistant.media.codec import Codec
+from ari_assistant.media.handle import MediaStream
 from ari_assistant.telemetry import get_logger
 
 __all__ = ["BRIDGE_PREFIX", "CALLED_PREFIX", "DIALLED_PREFIX", "MEDIA_PREFIX", "OWN_PREFIXES", "Legs"]
@@ -44,13 +46,15 @@ class Legs:
         caller: Channel,
         codec: Codec,
         media: MediaPlane,
+        sockets: MediaSockets | None,
         recording: Path | None,
     ) -> None:
-        """Both sides are recorded where a path is given."""
+        """Audio goes through `sockets` where that is given, else by RTP. Both sides are recorded where a path is."""
         self._ari = ari
         self._caller = caller
         self._codec = codec
         self._media = media
+        self._sockets = sockets
         self._recording = recording
         self.media_id = f"{MEDIA_PREFIX}{call_id}"
         self._bridge_id = f"{BRIDGE_PREFIX}{call_id}"
@@ -64,21 +68,11 @@ class Legs:
 
     async def __aenter__(self) -> Self:
         try:
-            address = self._media.address
             started = self._ari.expect_start(self.media_id)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._ari.bridges.create(bridgeId=self._bridge_id))
-                    opening = group.create_task(
-                        self._ari.channels.externalMedia(
-                            app=self._ari.app,
-                            channelId=self.media_id,
-                            external_host=address,
-                            format=self._codec.name,
-                        )
-                    )
-                host, port = opening.result()[1]
-                self._stream = await self._media.open(self._codec.name, host, port, recording=self._recording)
+                    group.create_task(self._open_media())
                 async with asyncio.timeout(3.0):
                     await started
             except TimeoutError:
@@ -93,6 +87,18 @@ class Legs:
                 raise AriUnreachable(f"no media: {fault}") from fault
             raise
         return self
+
+    async def _open_media(self) -> None:
+        channels, app = self._ari.channels, self._ari.app
+        if self._sockets is not None:
+            form = websocket_format(self._codec)
+            _, connection = await channels.externalMediaSocket(app=app, channelId=self.media_id, format=form)
+            self._stream = await self._sockets.open(connection, self._codec, recording=self._recording)
+            return
+        _, (host, port) = await channels.externalMedia(
+            app=app, channelId=self.media_id, external_host=self._media.address, format=self._codec.name
+        )
+        self._stream = await self._media.open(self._codec.name, host, port, recording=self._recording)
 
     async def connect(self) -> None:
         """Answer the caller and let both hear each other. Raises AriError, AriNotFound when they hung up."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ari_assistant.media.background import room_tone
-from ari_assistant.media.client import MediaStream
 from ari_assistant.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm
+from ari_assistant.media.handle import MediaStream
 from ari_assistant.media.playout import Playout
 from ari_assistant.vapi.base import JsonObject
 

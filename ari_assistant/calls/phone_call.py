@@ -20,6 +20,7 @@ from ari_assistant.calls.bench import SESSIONS
 from ari_assistant.calls.cast import Cast, cast_for
 from ari_assistant.calls.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
 from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
+from ari_assistant.calls.line_quality import VARIABLE, line_quality
 from ari_assistant.calls.messages import CallMessages
 from ari_assistant.calls.models import rules_config
 from ari_assistant.calls.record import CallRecord
@@ -149,6 +150,8 @@ class PhoneCall(ABC):
     def _channel_event(self, event: AriEvent) -> None:
         if isinstance(event, ChannelDtmfReceived) and self._session is not None:
             self._session.key(event.digit)
+        if event.type == "ChannelVarset" and event.data.get("variable") == VARIABLE and self._record is not None:
+            self._record.line_quality = line_quality(str(event.data.get("value")))
         if event.type in _LEFT:
             self._caller_up = False
             self._gone.set()
@@ -215,6 +218,7 @@ class PhoneCall(ABC):
             caller=self._channel,
             codec=codec,
             media=services.media,
+            sockets=services.sockets,
             recording=self._recording(),
         )
         preparing = asyncio.create_task(session.prepare(), name="prepare")

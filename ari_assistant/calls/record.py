@@ -53,6 +53,8 @@ class CallRecord:
         self.started: datetime | None = None
         self.ended: datetime | None = None
         self.ending: Ending | None = None
+        self.line_quality: JsonObject = {}
+        """See `calls.line_quality`."""
         self.recording_path: Path | None = None
         self.log_kept = False
         self.analysis: JsonObject | None = None
@@ -111,7 +113,7 @@ class CallRecord:
         """Keep the conversation and the measurements of a conversation that is over."""
         artifact = self.live_artifact(conversation, variables) | {
             "performanceMetrics": performance_metrics(conversation.times, conversation.speculation),
-            "mediaStatistics": conversation.statistics,
+            "mediaStatistics": {**conversation.statistics, **self.line_quality},
         }
         url = f"{self._public_url}/call/{self.id}"
         if self.recording_path is not None:

@@ -13,6 +13,7 @@ from ari_assistant.calls.hearing import Hearing
 from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.speech import SpeechChoice
+from ari_assistant.calls.websocket_stream import MediaSockets
 from ari_assistant.media.client import MediaPlane
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.store.catalogue import Catalogue
@@ -92,6 +93,8 @@ class Services:
     access: ProviderAccess
     """The installation's keys."""
     media: MediaPlane
+    sockets: MediaSockets | None
+    """Carry the audio of calls where that is not RTP."""
     admission: Admission
     hearing: Hearing
     options: CallOptions

@@ -40,9 +40,9 @@ from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_messages
 from ari_assistant.dialogue.template import Fill
 from ari_assistant.dialogue.tools import Offered
-from ari_assistant.media.client import MediaStream
 from ari_assistant.media.codec import Codec
 from ari_assistant.media.frame import PTIME_SECONDS, Pcm
+from ari_assistant.media.handle import MediaStream
 from ari_assistant.providers.model import ChatMessage, ToolCall
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.turns.idle import SilenceTimer
@@ -349,11 +349,11 @@ class Session:
     # -- what the media plane tells -------------------------------------------------------------------------
 
     def played(self, samples: int, now: float) -> None:
-        """See `media.client.Listener`."""
+        """See `media.handle.Listener`."""
         self._line.played(samples, now)
 
     def tick(self, now: float) -> None:
-        """See `media.client.Listener`."""
+        """See `media.handle.Listener`."""
         try:
             self._tick(now)
         except Exception as fault:
@@ -368,7 +368,7 @@ class Session:
         self._obey(self._turns.receive_frame(speech, now=now))
 
     def lost(self, reason: str) -> None:
-        """See `media.client.Listener`."""
+        """See `media.handle.Listener`."""
         self._log.error("media_lost", reason=reason)
         self._end(Ending("call.in-progress.error-vapifault-worker-died", reason))
 

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     ari_app: str = Field(default="ari-assistant", pattern=r"^[A-Za-z0-9_-]+$")
     media_host: str = "127.0.0.1"
     """Where our end of ExternalMedia is bound; Asterisk must reach it."""
+    media_transport: Literal["rtp", "websocket"] = "rtp"
+    """How audio comes from Asterisk: RTP over UDP, or a websocket to its HTTP server (chan_websocket)."""
     database_url: str | None = None
     """SQLAlchemy URL; a SQLite file in the data directory when unset."""
     chat_url: str | None = None

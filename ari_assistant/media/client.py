@@ -12,17 +12,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ari_assistant.media.codec import CODECS, Codec
 from ari_assistant.media.frame import Pcm
+from ari_assistant.media.handle import Listener, MediaStream
 from ari_assistant.media.lateness import Lateness
 from ari_assistant.media.link import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
 
-__all__ = ["Heard", "Listener", "MediaPlane", "MediaStream", "MediaUnavailable"]
+__all__ = ["Heard", "MediaPlane", "MediaUnavailable", "PlaneStream"]
 
 _SOCKET_BUFFER = 4 << 20
 _BUFFER_BYTES = 1 << 18
@@ -35,33 +36,15 @@ class MediaUnavailable(Exception):
     """The media process is not there, or cannot take another call; the text says why."""
 
 
-class Listener(Protocol):
-    """Hears of one stream. Everything is called in the event loop and must return at once."""
-
-    def played(self, samples: int, now: float) -> None:
-        """So many samples (at the stream's rate) have gone out since the last flush."""
-
-    def tick(self, now: float) -> None:
-        """20 ms have passed (`now`: seconds, monotonic)."""
-
-    def lost(self, reason: str) -> None:
-        """The stream is gone."""
-
-
-class MediaStream:
-    """One call's audio, as the server sees it: what is played, and who hears what comes.
-
-    `play`, `flush`, `interject` and `set_background` only send an order and return.
-    """
+class PlaneStream:
+    """A stream that the media process carries. Implements `handle.MediaStream`."""
 
     def __init__(self, plane: MediaPlane, number: int, codec: Codec) -> None:
         self.number = number
         self.codec = codec
         self.listener: Listener | None = None
         self.statistics: dict[str, Any] = {}
-        """What the media process counted; known when the stream is closed."""
         self.recording_fault: str | None = None
-        """Why the recording is not whole."""
         self._plane = plane
         self._epoch = 0
         self._closed: asyncio.Future[None] | None = None
@@ -69,28 +52,28 @@ class MediaStream:
 
     @property
     def rate(self) -> int:
-        """Samples a second of what is played and heard."""
+        """See `MediaStream`."""
         return self.codec.rate
 
     def play(self, pcm: Pcm) -> None:
-        """Queue audio for the caller: int16 at `rate`, any length."""
+        """See `MediaStream`."""
         self._plane.send(Order(Kind.PLAY, self.number, self._epoch, pcm))
 
     def flush(self) -> None:
-        """Fall silent with the next frame: what was queued is dropped."""
+        """See `MediaStream`."""
         self._epoch += 1
         self._plane.send(Order(Kind.FLUSH, self.number, self._epoch))
 
     def interject(self, pcm: Pcm) -> None:
-        """Something short that is heard where nothing else is: int16 at `rate`."""
+        """See `MediaStream`."""
         self._plane.send(Order(Kind.INTERJECT, self.number, pcm=pcm))
 
     def set_background(self, pcm: Pcm) -> None:
-        """A sound behind everything, repeated without end: int16 at `rate`."""
+        """See `MediaStream`."""
         self._plane.send(Order(Kind.BACKGROUND, self.number, pcm=pcm))
 
     async def aclose(self) -> None:
-        """End the stream and wait until its recording is on disk (10 s at most). Harmless when repeated."""
+        """See `MediaStream`."""
         if self._closed is None:
             self.listener = None
             self._closed = asyncio.get_running_loop().create_future()
@@ -144,7 +127,7 @@ class MediaPlane:
         self._log = log
         self._number = number
         self._numbers = itertools.count(1)
-        self._streams: dict[int, MediaStream] = {}
+        self._streams: dict[int, PlaneStream] = {}
         self._opening: dict[int, asyncio.Future[None]] = {}
         self._socket: socket.socket | None = None
         self._waiting: deque[bytes] = deque()
@@ -194,13 +177,13 @@ class MediaPlane:
             self._log("media_process_died", status=status, reason=self._failure, restart_in_seconds=pause)
             await asyncio.sleep(pause)
 
-    async def open(self, codec: str, host: str, port: int, *, recording: Path | None = None) -> MediaStream:
+    async def open(self, codec: str, host: str, port: int, *, recording: Path | None = None) -> PlaneStream:
         """A stream to and from the far end at `host`:`port` (numeric); only its packets are taken. Both sides are
         recorded where a path is given. Raises MediaUnavailable."""
         if not self._ready.is_set():
             raise MediaUnavailable("the media process is not running")
         number = next(self._numbers)
-        stream = MediaStream(self, number, CODECS[codec])
+        stream = PlaneStream(self, number, CODECS[codec])
         self._streams[number] = stream
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._opening[number] = opened
@@ -335,7 +318,7 @@ class MediaPlane:
         listening = [stream is not None and stream.listener is not None for stream in found]
         # A copy in any case: the buffer is read into again.
         frames = frames.copy() if all(listening) else frames[np.array(listening)]
-        streams = [stream for stream in found if stream is not None and stream.listener is not None]
+        streams: list[MediaStream] = [s for s in found if s is not None and s.listener is not None]
         if streams:
             self._heard(streams, frames, now)
 

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,16 @@ class House:
 
     async def ari(self, path: str) -> Any:
         """Ask Asterisk behind the server's back."""
+        async with self._ari_request("GET", path) as response:
+            return await response.json()
+
+    async def ari_delete(self, path: str) -> None:
+        """Take something away from Asterisk behind the server's back."""
+        async with self._ari_request("DELETE", path) as response:
+            assert response.status == 204
+
+    @asynccontextmanager
+    async def _ari_request(self, method: str, path: str) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         etc = self.folder / "data/asterisk/etc"
         port = re.search(r"bindport = (\d+)", (etc / "http.conf").read_text())
         password = re.search(r"password = (\S+)", (etc / "ari.conf").read_text())
@@ -149,9 +161,9 @@ class House:
         headers = {"Authorization": aiohttp.encode_basic_auth("ari-assistant", password[1])}
         async with (
             aiohttp.ClientSession(headers=headers) as session,
-            session.get(f"http://127.0.0.1:{port[1]}/ari/{path}") as response,
+            session.request(method, f"http://127.0.0.1:{port[1]}/ari/{path}") as response,
         ):
-            return await response.json()
+            yield response
 
     async def ended_call(self, user: str, *, number: int = 0) -> dict[str, Any]:
         """The record of the newest ended call to `user` (or an earlier one), once it is stored."""

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ari_assistant.calls.hearing import Hearing
-from ari_assistant.media.client import MediaStream
 from ari_assistant.media.frame import Pcm
+from ari_assistant.media.handle import MediaStream
 
 
 class Detectors:

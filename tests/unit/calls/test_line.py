@@ -7,8 +7,8 @@ from typing import cast
 import numpy as np
 
 from ari_assistant.calls.line import Line
-from ari_assistant.media.client import MediaStream
 from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
+from ari_assistant.media.handle import MediaStream
 from tests.support.tones import tone
 
 

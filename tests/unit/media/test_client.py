@@ -17,8 +17,9 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from ari_assistant.media.client import MediaPlane, MediaStream, MediaUnavailable
+from ari_assistant.media.client import MediaPlane, MediaUnavailable
 from ari_assistant.media.g711 import ULAW
+from ari_assistant.media.handle import MediaStream
 from ari_assistant.media.rtp import RtpPacket, RtpSender
 from tests.support.tones import loudest, tone
 
