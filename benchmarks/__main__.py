@@ -428,12 +428,15 @@ def conversation(quick: bool, details: bool, folder: str, captured: bool) -> Non
 @click.option("--calls", default="1,10,30", help="Through Asterisk.")
 @click.option("--direct", default="100,200", help="Without Asterisk: the generator speaks to the media port.")
 @click.option("--only", default="", help="Targets whose name has this in it.")
-def media(seconds: float, calls: str, direct: str, only: str) -> None:
+@click.option(
+    "--peers/--no-peers", default=True, help="Also what other projects make of it (installed from PyPI)."
+)
+def media(seconds: float, calls: str, direct: str, only: str, peers: bool) -> None:
     """The media plane under load, against Asterisk's own echo and a bare ExternalMedia echo."""
     from benchmarks.media.bench import run
 
     through, beside = ([int(n) for n in text.split(",") if n] for text in (calls, direct))
-    asyncio.run(run(console, seconds=seconds, through=through, direct=beside, only=only))
+    asyncio.run(run(console, seconds=seconds, through=through, direct=beside, only=only, with_peers=peers))
 
 
 if __name__ == "__main__":

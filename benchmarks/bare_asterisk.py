@@ -30,7 +30,7 @@ class BareAsterisk:
 
 @asynccontextmanager
 async def bare_asterisk(
-    folder: Path, *, modules: tuple[str, ...], dialplan: str, rtp_first: int = 40_000
+    folder: Path, *, modules: tuple[str, ...], dialplan: str, websocket_clients: str = "", rtp_first: int = 40_000
 ) -> AsyncGenerator[BareAsterisk, None]:
     """With these modules and lines of the context `from-sip` more; every other extension goes to the application."""
     binary = obtain("auto", lambda *_: None)
@@ -44,6 +44,8 @@ async def bare_asterisk(
         file.writelines(f"load = {module}\n" for module in modules)
     extensions = conf.parent / "extensions.conf"
     extensions.write_text(extensions.read_text() + dialplan)
+    with (conf.parent / "websocket_client.conf").open("a") as file:
+        file.write(websocket_clients)
     url = f"http://127.0.0.1:{ari_port}/ari"
     process = AsteriskProcess(
         binary, conf, ping_url=f"{url}/asterisk/ping", authorization=aiohttp.encode_basic_auth("bench", password)

@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bare_asterisk import bare_asterisk
+from benchmarks.media.peers import peers, prepare
 from tests.support.house import House
 from tests.support.studio import Studio
 
@@ -130,10 +133,22 @@ async def ours(folder: Path, mode: str | None) -> AsyncGenerator[Target, None]:
 
 
 @asynccontextmanager
-async def references(folder: Path) -> AsyncGenerator[list[Target], None]:
-    """Asterisk's own Echo(), and the shortest ExternalMedia echo that can be written, on one Asterisk."""
+async def references(console: Console, folder: Path, *, with_peers: bool) -> AsyncGenerator[list[Target], None]:
+    """Asterisk's own Echo(), the shortest ExternalMedia echo that can be written, and echoes by other projects, on one
+    Asterisk."""
     echo = "exten => echo,1,Answer()\n same => n,Echo()\n"
-    async with bare_asterisk(folder / "bare", modules=("app_echo.so",), dialplan=echo) as asterisk:
+    ready, missing, dialplan, clients = await asyncio.to_thread(prepare) if with_peers else ([], [], "", "")
+    for line in missing:
+        console.print(f"left out: {line}", style="dim")
+    modules = (
+        ("app_echo.so", "app_dial.so", "res_audiosocket.so", "app_audiosocket.so") if ready else ("app_echo.so",)
+    )
+    async with (
+        bare_asterisk(
+            folder / "bare", modules=modules, dialplan=echo + dialplan, websocket_clients=clients
+        ) as asterisk,
+        peers(ready) as others,
+    ):
         floor = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.media.floor",
             asterisk.ari_url, asterisk.user, asterisk.password, asterisk.app,
@@ -144,6 +159,10 @@ async def references(folder: Path) -> AsyncGenerator[list[Target], None]:
             yield [
                 Target("Asterisk's Echo()", asterisk.sip_port, list, lambda: [pid], user="echo"),
                 Target("bare ExternalMedia echo", asterisk.sip_port, lambda: [floor.pid], lambda: [pid]),
+                *(
+                    Target(peer.name, asterisk.sip_port, partial(_family, peer.pid), lambda: [pid], user=peer.user)
+                    for peer in others
+                ),
             ]
         finally:
             floor.kill()
@@ -175,7 +194,9 @@ async def direct(folder: Path, mode: str, calls: int, *, seconds: float, **plan:
     return row
 
 
-async def run(console: Console, *, seconds: float, through: list[int], direct: list[int], only: str) -> None:
+async def run(
+    console: Console, *, seconds: float, through: list[int], direct: list[int], only: str, with_peers: bool
+) -> None:
     """Everything, and the tables."""
     folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
     speech = str(await asyncio.to_thread(Studio(folder).say, _SENTENCE))
@@ -194,7 +215,7 @@ async def run(console: Console, *, seconds: float, through: list[int], direct: l
             rows.append(await measured(target, calls, seconds=seconds, **talk))
         arrivals.append(await measured(target, 30, seconds=6.0))
 
-    async with references(folder) as targets:
+    async with references(console, folder, with_peers=with_peers) as targets:
         for target in targets:
             await echoed(target)
     for mode in ("echo", "reply"):
@@ -217,11 +238,31 @@ async def run(console: Console, *, seconds: float, through: list[int], direct: l
             if wanted(f"ari-assistant, {mode}, RTP alone"):
                 console.print(f"{mode}, RTP alone: {calls} calls …", style="dim")
                 rows.append(await _direct(folder, mode, calls, seconds=seconds, **talk))
+    if direct and wanted("ari-assistant, reply, RTP alone"):
+        for calls in (30, direct[-1]):
+            console.print(f"every core busy: {calls} calls …", style="dim")
+            with _every_core_busy():
+                row = await _direct(folder, "reply", calls, seconds=seconds, **talk)
+            row.name += ", every core busy"
+            rows.append(row)
     shutil.rmtree(folder)
     _print(console, rows, arrivals)
 
 
 _direct = direct
+
+
+@contextmanager
+def _every_core_busy() -> Iterator[None]:
+    """Two processes a core that do nothing but compute, at the priority of the speech engines."""
+    command = [sys.executable, "-c", "import os; os.nice(5)\nwhile True: pass"]
+    busy = [subprocess.Popen(command) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def _number(values: dict[str, float], key: str) -> str:

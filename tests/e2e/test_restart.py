@@ -37,6 +37,7 @@ async def test_what_the_api_stored_answers_after_a_restart(tmp_path: Path, studi
     heard = tmp_path / "heard.wav"
     async with place_call(house.uri("stored"), record=heard) as call:
         await call.wait_for("media")
+        await heard_something(heard)
         first = await house.api("GET", "/call")
         assert first[1][0]["status"] in ("ringing", "in-progress")
         assert house.stop() == 0  # in the middle of the call

@@ -44,6 +44,7 @@ async def test_a_start_that_waits_for_an_asterisk_can_be_stopped_and_health_says
         "ari": False,
         "transcriber": True,
         "voice": True,
+        "media": True,
     }
     process.send_signal(signal.SIGTERM)
     out, _ = await asyncio.wait_for(process.communicate(), 20)
