@@ -246,7 +246,7 @@ async def run(
             row.name += ", every core busy"
             rows.append(row)
     shutil.rmtree(folder)
-    _print(console, rows, arrivals)
+    _print(rows, arrivals)
 
 
 _direct = direct
@@ -269,12 +269,13 @@ def _number(values: dict[str, float], key: str) -> str:
     return f"{values[key]:.1f}" if key in values else "–"
 
 
-def _print(console: Console, rows: list[Row], arrivals: list[Row]) -> None:
+def _print(rows: list[Row], arrivals: list[Row]) -> None:
+    console = Console(width=140)
     bare = {row.calls: row.cpu["ours"] for row in rows if row.name.startswith("bare")}
     output = Table(title="The media plane under load (milliseconds; CPU seconds a call-minute)")
     for column in (
-        "", "calls", "round trip p50", "reply p50", "pacing p99", "lost", "CPU ours", "ratio to bare", "CPU Asterisk",
-        "MB a call",
+        "", "calls", "silent", "round trip p50", "reply p50", "pacing p99", "lost", "CPU ours", "ratio to bare",
+        "CPU Asterisk", "MB a call",
     ):  # fmt: skip
         output.add_column(column, justify="left" if not column else "right")
     for row in rows:
@@ -283,6 +284,7 @@ def _print(console: Console, rows: list[Row], arrivals: list[Row]) -> None:
         output.add_row(
             row.name,
             str(row.calls),
+            str(result["silent"]) if "reply" not in row.name else "–",
             _number(result["round_trip_ms"], "p50"),
             _number(result["reply_ms"], "p50") if "reply" in row.name else "–",
             _number(result["pacing_ms"], "p99") if "reply" in row.name else "–",

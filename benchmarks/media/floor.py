@@ -28,8 +28,9 @@ async def main(base: str, user: str, password: str, app: str) -> None:
     headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
     async with aiohttp.ClientSession(headers=headers) as session, asyncio.TaskGroup() as group:
 
-        async def post(path: str, **parameters: str) -> None:
-            (await session.post(f"{base}/{path}", params=parameters)).release()
+        async def post(path: str, **parameters: str) -> Any:
+            async with session.post(f"{base}/{path}", params=parameters) as response:
+                return await response.json() if response.status == 200 else None
 
         async def serve(channel: str) -> None:
             transport, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
@@ -37,9 +38,12 @@ async def main(base: str, user: str, password: str, app: str) -> None:
             host = "{}:{}".format(*transport.get_extra_info("sockname"))
             started[f"em-{channel}"] = asyncio.Event()
             await post("bridges", type="mixing", bridgeId=f"br-{channel}")
-            await post(
+            media = await post(
                 "channels/externalMedia", app=app, channelId=f"em-{channel}", external_host=host, format="ulaw"
             )
+            # One packet ahead of the first: without it some calls stay silent for ever.
+            ahead = bytes([0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]) + b"\xff" * 160
+            transport.sendto(ahead, ("127.0.0.1", int(media["channelvars"]["UNICASTRTP_LOCAL_PORT"])))
             await post(f"channels/{channel}/answer")
             await started.pop(f"em-{channel}").wait()
             await post(f"bridges/br-{channel}/addChannel", channel=f"{channel},em-{channel}")

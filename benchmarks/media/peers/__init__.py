@@ -48,7 +48,8 @@ PEERS = (
     ),
     Peer(
         "asterisk-ai-voice-agent 0.1.6, transport",
-        ("asterisk-ai-voice-agent==0.1.6",),
+        # Without its voice, which has no wheel for a Python as new as this.
+        ("asterisk-ai-voice-agent==0.1.6", "--no-deps", "websockets", "webrtcvad-wheels", "setuptools<81"),
         "audiosocket_echo.py",
         "audiosocket",
     ),
