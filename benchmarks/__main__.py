@@ -281,6 +281,7 @@ def memory() -> None:
             "moonshine": house.engine("moonshine").pid,
             "piper": house.engine("piper").pid,
             "smart-turn": house.engine("smart-turn").pid,
+            "media": house.engine("ari_assistant.media.worker").pid,
             "asterisk": house.asterisk_pid,
         }
         idle = {name: megabytes(pid) for name, pid in pids.items()}
