@@ -179,6 +179,7 @@ class Session:
         )
         self._hang_told = False
         self._finishing = False
+        self._broken = False
         # time
         self._silence = SilenceTimer(assistant.silence_timeout_seconds or 30, now=self._started)
         self._max_seconds = assistant.max_duration_seconds or 600
@@ -350,7 +351,10 @@ class Session:
 
     def played(self, samples: int, now: float) -> None:
         """See `media.handle.Listener`."""
-        self._line.played(samples, now)
+        try:
+            self._line.played(samples, now)
+        except Exception as fault:
+            self.failed(fault)
 
     def tick(self, now: float) -> None:
         """See `media.handle.Listener`."""
@@ -374,6 +378,9 @@ class Session:
 
     def failed(self, fault: Exception) -> None:
         """See `hearing.Ear`: a fault of ours ends this call, and no other."""
+        if self._broken:
+            return
+        self._broken = True
         self._log.error("media_failed", exc_info=fault)
         self._end(Ending("call.in-progress.error-vapifault-worker-died", f"media: {fault!r}"))
 

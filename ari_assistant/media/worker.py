@@ -258,7 +258,8 @@ class MediaProcess:
 
 def main(arguments: list[str]) -> None:
     """Entry point of the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle, in order
+    for number in (signal.SIGINT, signal.SIGTERM):  # the server ends its calls first; we end with its socket
+        signal.signal(number, signal.SIG_IGN)
     descriptor, host = int(arguments[0]), arguments[1]
     with suppress(OSError):  # without the right to it we are as important as everybody
         os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
