@@ -24,7 +24,7 @@ def small_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 async def idle(house: House) -> None:
-    """Wait until the last call is over for the server too: it writes the record when Asterisk has forgotten the call."""
+    """Wait until the last call is over for the server too: it writes the record when Asterisk has forgotten it."""
     await house.assert_clean()
     async with asyncio.timeout(10):
         while (await house.api("GET", "/health"))[1]["admission"]["calls"]:
