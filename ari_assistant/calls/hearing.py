@@ -46,10 +46,13 @@ class Hearing:
 
     def remove(self, stream: MediaStream) -> None:
         """Nobody hears it any more. Harmless when repeated."""
-        seat = self._seats.pop(stream.number, None)
+        self._clear(stream.number)
+
+    def _clear(self, number: int) -> None:
+        seat = self._seats.pop(number, None)
         if seat is not None:
             self._detectors.remove(seat.slot)
-            self._halver.forget(stream.number)
+            self._halver.forget(number)
 
     def __call__(self, streams: list[MediaStream], frames: NDArray[np.int16], now: float) -> None:
         """See `media.client.Heard`."""
@@ -79,7 +82,5 @@ class Hearing:
             try:
                 seat.ear.heard(frames[row], narrow[row], speech, now)
             except Exception as fault:
-                self._seats.pop(number)
-                self._detectors.remove(seat.slot)
-                self._halver.forget(number)
+                self._clear(number)
                 seat.ear.failed(fault)

@@ -68,12 +68,8 @@ from ari_assistant.vapi.without_secrets import without_secrets
 
 __all__ = ["Session"]
 
-_GOODBYE_SECONDS = 20.0
 _HANG_SECONDS = 3.0
 """So long after the caller's turn without a sound of the reply, `hang` is sent (§7.4)."""
-_MAX_FAILURES = 3
-"""So many replies in a row may fail before the call is given up (`pipeline-error-…`)."""
-_ENDPOINTING_SERVER_SECONDS = 1.5
 _LONG_SECONDS = 4.0
 """Who has spoken so long is hummed to at a pause, at most so often (`backchannelingEnabled`)."""
 _AUDIBLE = (TurnState.SPEAKING, TurnState.OVERLAPPING, TurnState.HOLDING, TurnState.DOUBTING)

@@ -15,15 +15,16 @@ from ari_assistant.calls.line import Line
 from ari_assistant.calls.reply import Reply, pieces
 from ari_assistant.calls.services import Services
 from ari_assistant.dialogue.clauses import plain
-from ari_assistant.dialogue.spoken import format_plan, spoken_form
+from ari_assistant.dialogue.spoken import FormatPlan, format_plan, spoken_form
 from ari_assistant.media.frame import Pcm
 from ari_assistant.media.lead_in import without_lead_in
 from ari_assistant.media.wav import read_wav
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.telemetry import get_logger
+from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.webhooks.sender import WebhookFailed
 
-__all__ = ["Speaker", "texts"]
+__all__ = ["Speaker", "is_audio_url", "speaking_plan", "texts"]
 
 log = get_logger("calls.speaker")
 
@@ -57,10 +58,7 @@ class Speaker:
         self._now = now
         self._may_speak_at = may_speak_at
         self._log = log
-        language = (
-            cast.assistant.transcriber.language if cast.assistant.transcriber is not None else None
-        ) or "en"
-        self._plan = format_plan(cast.assistant.voice, language)
+        self._plan = speaking_plan(cast.assistant)
         self._prepared: tuple[str, list[Pcm]] | None = None
         self._over = asyncio.Event()
         self._all_played = asyncio.Event()
@@ -222,6 +220,12 @@ class Speaker:
             await self._say(reply, self._services.options.prompts.trouble)
         except ProviderError as fault:
             self._log.error("apology_failed", turn=reply.turn, reason=str(fault))
+
+
+def speaking_plan(assistant: Assistant) -> FormatPlan:
+    """How the assistant's words become what its voice is given."""
+    language = assistant.transcriber.language if assistant.transcriber is not None else None
+    return format_plan(assistant.voice, language or "en")
 
 
 def is_audio_url(text: str) -> bool:

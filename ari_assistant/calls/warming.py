@@ -7,8 +7,8 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from ari_assistant.calls.reply import pieces
-from ari_assistant.calls.speaker import is_audio_url
-from ari_assistant.dialogue.spoken import format_plan, spoken_form
+from ari_assistant.calls.speaker import is_audio_url, speaking_plan
+from ari_assistant.dialogue.spoken import spoken_form
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.voice import Voice
 from ari_assistant.store.catalogue import Catalogue
@@ -29,8 +29,7 @@ async def warm(voice: Voice, catalogue: Catalogue) -> None:
             text = assistant.first_message or ""
             if "{" in text or is_audio_url(text) or len(text) > _CHARACTERS:
                 continue
-            language = assistant.transcriber.language if assistant.transcriber is not None else None
-            plan = format_plan(assistant.voice, language or "en")
+            plan = speaking_plan(assistant)
             for clause in pieces(text):
                 for part in spoken_form(clause, plan):
                     if isinstance(part, str):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import os
 import socket
@@ -22,6 +21,7 @@ from ari_assistant.media.frame import Pcm
 from ari_assistant.media.handle import Listener, MediaStream
 from ari_assistant.media.lateness import Lateness
 from ari_assistant.media.link import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
+from ari_assistant.media.udp import enlarge
 
 __all__ = ["Heard", "MediaPlane", "MediaUnavailable", "PlaneStream"]
 
@@ -118,14 +118,11 @@ list, in order; a stream may come several times. The array is the receiver's."""
 class MediaPlane:
     """Runs the media process, and starts it again when it dies: the calls that it carried are lost then, and told."""
 
-    def __init__(
-        self, *, host: str, heard: Heard, log: Callable[..., None] = lambda *_, **__: None, number: int = 0
-    ) -> None:
+    def __init__(self, *, host: str, heard: Heard, log: Callable[..., None] = lambda *_, **__: None) -> None:
         """`host`: the numeric address that RTP is bound to. `log(event, **fields)` hears of starts, ends and faults."""
         self._host = host
         self._heard = heard
         self._log = log
-        self._number = number
         self._numbers = itertools.count(1)
         self._streams: dict[int, PlaneStream] = {}
         self._opening: dict[int, asyncio.Future[None]] = {}
@@ -220,10 +217,7 @@ class MediaPlane:
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
-            for option in (getattr(socket, "SO_SNDBUFFORCE", 32), socket.SO_SNDBUF):
-                with contextlib.suppress(OSError):
-                    end.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER)
-                    break
+            enlarge(end, socket.SO_SNDBUF, _SOCKET_BUFFER)
         ours.setblocking(False)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "ari_assistant.media.worker", str(theirs.fileno()), self._host,

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from ari_assistant.media.frame import Pcm
 
-__all__ = ["HISTORY_SECONDS", "comfort_noise", "conceal", "join"]
+__all__ = ["comfort_noise", "conceal", "join"]
 
-HISTORY_SECONDS = 0.06
-"""So much of the audio before a loss is of use."""
 _LOWEST_HERTZ, _HIGHEST_HERTZ = 66, 200
 _FADE_AFTER, _FADE_UNTIL = 0.01, 0.06
 """A substitute is full for 10 ms and gone after 60: a voice does not hold a sound for longer."""

@@ -70,11 +70,6 @@ class JitterBuffer:
         self._late_at = 0.0
 
     @property
-    def next_number(self) -> int:
-        """The sequence number that is expected."""
-        return self._next
-
-    @property
     def waits(self) -> bool:
         """Packets are being held back: call `handle_deadline`."""
         return bool(self._waiting)

@@ -22,7 +22,7 @@ import numpy as np
 from ari_assistant.media.plane import Datagrams
 from ari_assistant.media.rtp_batch import CAPACITY, PACKET_BYTES, PacketRows
 
-__all__ = ["BATCH", "DATAGRAM_BYTES", "BatchSocket", "packed_address"]
+__all__ = ["BATCH", "DATAGRAM_BYTES", "BatchSocket", "enlarge", "packed_address"]
 
 DATAGRAM_BYTES: Final = 2_048
 """A longer datagram is cut; no RTP of ours is as long as that."""
@@ -57,6 +57,18 @@ def packed_address(host: str, port: int) -> bytes:
     return packed.ljust(_ADDRESS_BYTES, b"\0")
 
 
+def enlarge(sock: socket.socket, option: int, size: int) -> None:
+    """Set SO_RCVBUF or SO_SNDBUF: beyond the system's limit where we have the right to, else up to it."""
+    forced = {
+        socket.SO_RCVBUF: getattr(socket, "SO_RCVBUFFORCE", 33),
+        socket.SO_SNDBUF: getattr(socket, "SO_SNDBUFFORCE", 32),
+    }
+    for choice in (forced[option], option):
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, choice, size)
+            return
+
+
 def _system_calls() -> Any:
     if sys.platform != "linux" or sys.maxsize < 1 << 32:
         return None
@@ -78,10 +90,7 @@ class BatchSocket:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind((host, port))
-        for option in (getattr(socket, "SO_RCVBUFFORCE", 33), socket.SO_RCVBUF):
-            with suppress(OSError):
-                self._socket.setsockopt(socket.SOL_SOCKET, option, _RECEIVE_BUFFER)
-                break
+        enlarge(self._socket, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         self._rows = rows
         self._calls = _system_calls() if batched else None
         self._targets: dict[int, Any] = {}

@@ -78,7 +78,6 @@ class Caller:
     round_trips: list[float] = field(default_factory=list)
     burst_ended: float = 0.0
     replies: list[float] = field(default_factory=list)
-    sending: bool = False
 
 
 class OwnSockets:
@@ -251,7 +250,6 @@ class Generator:
         caller.offset = caller.number * 37
         self.rtp.aim(caller.row, caller.address)
         self.by_source[caller.address] = caller
-        caller.sending = True
         self.over_at = time.monotonic() + self.plan.seconds
 
     def _tick(self, now: float) -> None:
