@@ -40,7 +40,7 @@ class ProviderAccess:
 
 
 def canonical(provider: str) -> str:
-    """The contract's name of a provider (§13.14)."""
+    """The contract's name of a provider (§13)."""
     return _FLEXIBLE.get(provider, provider)
 
 

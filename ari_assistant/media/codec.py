@@ -29,7 +29,7 @@ class Codec(Protocol):
     """A codec of 64 kbit/s whose RTP clock is 8 kHz: one byte of payload is one tick, 20 ms are 160 bytes.
 
     All of RFC 3551's static codecs that telephones speak are like this, G.722 too (its clock is 8 kHz by an error that
-    was kept, §4.5.2).
+    was kept, RFC 3551 §4.5.2).
     """
 
     @property

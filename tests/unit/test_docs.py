@@ -22,3 +22,17 @@ def test_the_diagrams_are_those_of_the_tables() -> None:
 def test_every_setting_is_documented_and_nothing_else() -> None:
     documented = set(re.findall(r"^\| `ARI_ASSISTANT_(\w+)`", (ROOT / "docs/configuration.md").read_text(), re.M))
     assert {name.lower() for name in documented} == set(Settings.model_fields)
+
+
+def test_every_section_mark_names_a_section_of_the_contract() -> None:
+    sections = set(re.findall(r"^#{2,3} (\d+(?:\.\d+)?)\.? ", (ROOT / "docs/contract.md").read_text(), re.M))
+    assert {"1", "7.4", "14"} <= sections
+    lost = [
+        f"{path.relative_to(ROOT)}: §{mark}"
+        for folder in ("ari_assistant", "asterisk-conf", "benchmarks", "docs", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".md", ".conf") and path != Path(__file__)
+        for rfc, mark in re.findall(r"(RFC \d+ )?§(\d+(?:\.\d+)*)", path.read_text())
+        if not rfc and mark not in sections
+    ]
+    assert lost == []
