@@ -10,12 +10,14 @@ from typing import Any
 from ari_assistant.calls.access import access_for
 from ari_assistant.calls.models import ModelChoice
 from ari_assistant.config.assistants_file import load_assistants_file
+from ari_assistant.config.ports import make_data_dir
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
 from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsResult
 from ari_assistant.dialogue.prompt import chat_messages, system_messages
 from ari_assistant.dialogue.template import builtin_variables, render
 from ari_assistant.dialogue.tools import Offered, offered_tools
+from ari_assistant.fault import Fault
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import Model, ModelRequest, TextDelta, ToolCall
 from ari_assistant.server import ORG_ID, shipped_assistants_file
@@ -30,7 +32,7 @@ __all__ = ["ChatFault", "chat"]
 _MAX_ROUNDS = 8
 
 
-class ChatFault(Exception):
+class ChatFault(Fault):
     """The chat cannot begin; the text says what to do."""
 
 
@@ -51,7 +53,7 @@ async def chat(
     """
     path = settings.assistants_file or shipped_assistants_file()
     file = load_assistants_file(path, org_id=ORG_ID) if path.is_file() else None
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings.data_dir)
     await migrate(settings.database)
     engine = open_database(settings.database)
     catalogue = Catalogue(

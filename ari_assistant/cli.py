@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import structlog
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ari_assistant import __version__
-from ari_assistant.ari.errors import AriError
 from ari_assistant.asterisk.instance import new_password, render_instance
-from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault
-from ari_assistant.config.assistants_file import AssistantsFileFault
+from ari_assistant.asterisk.obtain import AsteriskBinary
 from ari_assistant.config.instance import instance_options
-from ari_assistant.config.settings import Settings, SettingsFault, load_settings
-from ari_assistant.telemetry import configure_logging, get_logger
+from ari_assistant.config.ports import make_data_dir
+from ari_assistant.config.settings import Settings, load_settings
+from ari_assistant.fault import Fault, faults_in
+from ari_assistant.start_screen import StartScreen
+from ari_assistant.telemetry import Outlet, configure_logging, get_logger
 
 if TYPE_CHECKING:
     from ari_assistant.store.api_keys import ApiKeys
@@ -30,52 +32,34 @@ __all__ = ["main"]
 
 Result = TypeVar("Result")
 
-log = get_logger("cli")
+
+def _settings() -> tuple[Settings, Outlet]:
+    """The settings, and where the log goes."""
+    settings = load_settings()
+    return settings, configure_logging(level=settings.log_level, json_lines=settings.log_json)
 
 
-class _StartProgress:
-    """Bars in a terminal, a line a step otherwise."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bars: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
-        self._told: set[str] = set()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if not self._console.is_terminal:
-            if what not in self._told:
-                self._told.add(what)
-                log.info("progress", step=what)
-            return
-        if self._bars is None:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-            self._bars = Progress(*columns, console=self._console, transient=True)
-            self._bars.start()
-        if what not in self._tasks:
-            for task in self._tasks.values():  # a step begins when the one before it is done
-                self._bars.update(task, completed=1, total=1)
-            self._tasks[what] = self._bars.add_task(what, total=total or None)
-        self._bars.update(self._tasks[what], completed=done, total=total or None)
-
-    def close(self) -> None:
-        """Take the bars away."""
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
-            self._tasks.clear()
+def _told(fault: Fault) -> str:
+    return f"{fault}\n  What to do: {fault.cure}." if fault.cure else str(fault)
 
 
-def _settings() -> Settings:
-    try:
-        settings = load_settings()
-    except SettingsFault as fault:
-        raise click.ClickException(str(fault)) from None
-    configure_logging(level=settings.log_level, json_lines=settings.log_json)
-    return settings
+class _Commands(click.Group):
+    """The one place where what the operator can put right is said: a sentence and its cure instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See click."""
+        try:
+            return super().invoke(ctx)
+        except (Fault, BaseExceptionGroup) as raised:
+            faults = list(faults_in(raised))
+            if not faults:
+                raise
+            if structlog.is_configured():
+                get_logger("cli").debug("ended_by_a_fault", exc_info=raised)
+            raise click.ClickException("\n".join(dict.fromkeys(map(_told, faults)))) from None
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """A self-hosted voice assistant for Asterisk, with Vapi's API."""
@@ -96,30 +80,19 @@ def run() -> None:
     Stays in the foreground until Ctrl-C or SIGTERM. Prints a line that starts with "Dial sip:" once a call
     would be answered.
     """
-    from ari_assistant.server import Server, StartFault
+    from ari_assistant.server import Server
 
-    settings = _settings()
-    progress = _StartProgress()
-
-    def announce(line: str) -> None:
-        progress.close()
-        click.echo(line)
-        sys.stdout.flush()
+    settings, outlet = _settings()
+    screen = StartScreen(outlet)
 
     async def serve() -> None:
-        await Server(settings, progress=progress, announce=announce).run()
+        await Server(settings, progress=screen.progress, announce=screen.announce).run()
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
-    except (StartFault, AsteriskFault) as fault:
-        progress.close()
-        raise click.ClickException(f"{fault}\n  What to do: {fault.cure}.") from None
-    except (AssistantsFileFault, AriError) as fault:
-        progress.close()
-        raise click.ClickException(str(fault)) from None
     finally:
-        progress.close()
+        screen.close()
 
 
 @main.command()
@@ -164,7 +137,7 @@ def call(
         cure = "pip install 'ari-assistant[phone]'"
         if sys.version_info >= (3, 13):
             cure = "use Python 3.11 or 3.12 for this command (it has no wheel for 3.13), or any softphone"
-        raise click.ClickException(f"pjsua2 is not installed\n  What to do: {cure}.")
+        raise Fault("pjsua2 is not installed", cure=cure)
     console = Console(highlight=False)
     styles = {"you": "cyan", "assistant": "green", "": "dim"}
 
@@ -200,10 +173,9 @@ def chat(assistant: str, pairs: tuple[str, ...]) -> None:
 
     No telephone, no speech, no tools: what a tool answers is asked for.
     """
-    from ari_assistant.chat import ChatFault
     from ari_assistant.chat import chat as hold
 
-    settings = _settings()
+    settings = load_settings()
     configure_logging(level="warning")
     variables = dict(pair.partition("=")[::2] for pair in pairs)
     console = Console(highlight=False)
@@ -232,8 +204,6 @@ def chat(assistant: str, pairs: tuple[str, ...]) -> None:
 
     try:
         asyncio.run(hold(settings, assistant, variables=variables, lines=lines(), show=show, ask=ask))
-    except (ChatFault, AssistantsFileFault) as fault:
-        raise click.ClickException(str(fault)) from None
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -243,17 +213,18 @@ def doctor() -> None:
     """Check what a call needs: packages, models, Asterisk, ports, ARI, disk, memory, configuration."""
     from ari_assistant.doctor import examine
 
-    settings = _settings()
+    settings, _ = _settings()
     console = Console(highlight=False)
+    whole = not console.is_terminal  # for grep
     findings = asyncio.run(examine(settings))
     for finding in findings:
         mark = (
             "[green]ok[/]  " if finding.cure is None else ("[red]no[/]  " if finding.fatal else "[yellow]hm[/]  ")
         )
         console.print(f"{mark}{finding.what}: ", end="")
-        console.print(finding.text, markup=False)
+        console.print(finding.text, markup=False, soft_wrap=whole)
         if finding.cure is not None:
-            console.print(f"      cure: {finding.cure}", markup=False)
+            console.print(f"      cure: {finding.cure}", markup=False, soft_wrap=whole)
     if any(finding.cure is not None and finding.fatal for finding in findings):
         sys.exit(1)
 
@@ -269,31 +240,34 @@ def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
 
     The ARI password is ARI_ASSISTANT_ARI_PASSWORD, or a new one, kept in DIRECTORY/ari-password.
     """
-    settings = _settings()
+    settings, _ = _settings()
     path = directory / "ari-password"
-    directory.mkdir(parents=True, exist_ok=True)
-    if settings.ari_password is not None:
-        password = settings.ari_password.get_secret_value()
-    elif path.is_file():
-        password = path.read_text().strip()
-    else:
-        password = new_password()
-    path.touch(mode=0o600)
-    path.write_text(password + "\n")
-    binary = AsteriskBinary(("asterisk",), "", modules, data)
-    options = instance_options(settings, ari_port=settings.ari_port or 8088, ari_password=password)
-    click.echo(str(render_instance(directory, binary, options)))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if settings.ari_password is not None:
+            password = settings.ari_password.get_secret_value()
+        elif path.is_file():
+            password = path.read_text().strip()
+        else:
+            password = new_password()
+        path.touch(mode=0o600)
+        path.write_text(password + "\n")
+        binary = AsteriskBinary(("asterisk",), "", modules, data)
+        options = instance_options(settings, ari_port=settings.ari_port or 8088, ari_password=password)
+        click.echo(str(render_instance(directory, binary, options)))
+    except OSError as fault:
+        raise Fault(
+            f"{fault.filename or directory} cannot be written: {fault.strerror}",
+            cure=f"name another directory, or let the user with the id {os.getuid()} write there",
+        ) from None
 
 
 @main.command("fetch-models")
 def fetch_models() -> None:
     """Get the end-of-turn model (8.7 MB, out of the wheel pipecat-ai). `make run` does it."""
-    from ari_assistant.providers.smart_turn import FetchFailed, fetch
+    from ari_assistant.providers.smart_turn import fetch
 
-    try:
-        click.echo(str(fetch()))
-    except FetchFailed as fault:
-        raise click.ClickException(f"{fault}\n  What to do: check pip's index and the network.") from None
+    click.echo(str(fetch()))
 
 
 @main.group()
@@ -305,8 +279,8 @@ def _with_keys(work: Callable[[ApiKeys], Awaitable[Result]]) -> Result:
     from ari_assistant.store.api_keys import ApiKeys
     from ari_assistant.store.database import migrate, open_database
 
-    settings = _settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings, _ = _settings()
+    make_data_dir(settings.data_dir)
 
     async def run() -> Result:
         await migrate(settings.database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -17,12 +18,14 @@ from ari_assistant.asterisk.instance import conf_dir
 from ari_assistant.asterisk.obtain import AsteriskFault, cache_dir, find_system
 from ari_assistant.config.assistants_file import AssistantsFileFault, load_assistants_file
 from ari_assistant.config.hosts import primary_address
-from ari_assistant.config.ports import port_is_free
+from ari_assistant.config.ports import port_fault
 from ari_assistant.config.settings import Settings
+from ari_assistant.fault import Fault
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.smart_turn import model_path
 from ari_assistant.server import ORG_ID, shipped_assistants_file
+from ari_assistant.store.database import check
 
 __all__ = ["Finding", "examine"]
 
@@ -52,11 +55,13 @@ async def examine(settings: Settings) -> list[Finding]:
         lambda: _packages("telephone (ari-assistant call)", "pjsua2", "phone", fatal=False),
         lambda: _asterisk(settings),
         lambda: _assistants(settings),
+        lambda: _data(settings.data_dir),
         lambda: _disk(settings.data_dir),
         _memory,
         _address,
     ]
-    findings = [check() for check in checks]
+    findings = [look() for look in checks]
+    findings.append(await _database(settings))
     findings += _ports(settings, running)
     findings.append(_server(settings, parts))
     if settings.uses_running_asterisk:
@@ -110,8 +115,31 @@ def _assistants(settings: Settings) -> Finding:
     )
 
 
+def _data(data: Path) -> Finding:
+    folder = _nearest(data)
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        cure = (
+            f"let the user with the id {os.getuid()} write there, or set ARI_ASSISTANT_DATA_DIR to another place"
+        )
+        return Finding("data directory", f"nothing can be written in {folder}", cure)
+    return Finding("data directory", f"{data.absolute()}")
+
+
+def _nearest(path: Path) -> Path:
+    """`path`, or what there is of the way to it."""
+    path = path.absolute()
+    return next((p for p in (path, *path.parents) if os.path.exists(p)), path)  # False where we may not look
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        return Finding("database", await check(settings.database))
+    except Fault as fault:
+        return Finding("database", str(fault), fault.cure)
+
+
 def _disk(data: Path) -> Finding:
-    folder = next(path for path in (data.resolve(), *data.resolve().parents) if path.is_dir())
+    folder = next((p for p in (_nearest(data), *_nearest(data).parents) if os.path.isdir(p)), Path("/"))
     free = shutil.disk_usage(folder).free >> 20
     if free < _NEEDED_DISK_MB:
         return Finding("disk", f"{free} MB free in {folder}", f"make room: {_NEEDED_DISK_MB} MB are needed")
@@ -146,11 +174,11 @@ def _ports(settings: Settings, running: bool) -> list[Finding]:
     for what, host, port, kind, setting in wanted:
         if running:
             findings.append(Finding(what, f"{host}:{port} is held by the running server"))
-        elif port_is_free(host, port, kind):
+        elif (reason := port_fault(host, port, kind)) is None:
             findings.append(Finding(what, f"{host}:{port} is free"))
         else:
             cure = f"stop the program that has it, or set ARI_ASSISTANT_{setting}"
-            findings.append(Finding(what, f"{host}:{port} is in use", cure))
+            findings.append(Finding(what, f"{host}:{port}: {reason}", cure))
     return findings
 
 
@@ -177,10 +205,11 @@ def _server(settings: Settings, parts: dict[str, bool] | None) -> Finding:
 
 
 async def _ari(settings: Settings) -> Finding:
-    try:
-        password = settings.password_of_running_asterisk or ""
-    except OSError as fault:
-        return Finding("ARI", f"the password cannot be read: {fault}", "correct ARI_ASSISTANT_ARI_PASSWORD_FILE")
+    if settings.ari_password is None:
+        return Finding(
+            "ARI", "no password", "set ARI_ASSISTANT_ARI_PASSWORD (or _ARI_PASSWORD_FILE) as in its ari.conf"
+        )
+    password = settings.ari_password.get_secret_value()
     headers = {"Authorization": aiohttp.encode_basic_auth(settings.ari_username, password)}
     url = settings.asterisk.rstrip("/").removesuffix("/ari") + "/ari/asterisk/info"
     try:
@@ -195,7 +224,7 @@ async def _ari(settings: Settings) -> Finding:
                 return Finding("ARI", f"{url} answers {response.status}", "is res_ari_asterisk.so loaded?")
             version = (await response.json())["system"]["version"]
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as fault:
-        return Finding("ARI", f"{url}: {fault!r}", "is http.conf enabled, and Asterisk running?")
+        return Finding("ARI", f"{url}: {str(fault) or 'no answer'}", "is http.conf enabled, and Asterisk running?")
     return Finding("ARI", f"Asterisk {version} answers")
 
 

@@ -22,9 +22,9 @@ from aiohttp import web
 from ari_assistant.api.app import build_app
 from ari_assistant.api.context import ApiContext
 from ari_assistant.ari.client import AriClient, AriCredentials
-from ari_assistant.ari.errors import AriReplaced, AriUnauthorized
+from ari_assistant.ari.errors import AriError, AriReplaced, AriUnauthorized
 from ari_assistant.asterisk.instance import new_password, render_instance
-from ari_assistant.asterisk.obtain import AsteriskFault, Progress, obtain
+from ari_assistant.asterisk.obtain import Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
 from ari_assistant.calls.admission import Admission, Load
 from ari_assistant.calls.ending import ABANDONED
@@ -38,12 +38,13 @@ from ari_assistant.calls.sip_authentication import SipAuthenticator
 from ari_assistant.calls.speech import SpeechChoice
 from ari_assistant.calls.warming import warm
 from ari_assistant.calls.websocket_stream import MediaSockets
-from ari_assistant.config.assistants_file import AssistantsFile, AssistantsFileFault, load_assistants_file
+from ari_assistant.config.assistants_file import AssistantsFile, load_assistants_file
 from ari_assistant.config.hosts import ThisMachine
 from ari_assistant.config.instance import callers_address, instance_options
-from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_directory, port_is_free
+from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_directory, make_data_dir, port_fault
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
+from ari_assistant.fault import Fault
 from ari_assistant.media.client import MediaPlane, MediaUnavailable
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
@@ -59,7 +60,7 @@ from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.credentials import authentication_plan
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Calls, Listing
-from ari_assistant.telemetry import get_logger
+from ari_assistant.telemetry import get_logger, lines_lost
 from ari_assistant.turns.endpointing import Waits
 from ari_assistant.turns.vad import SharpEnds, SileroDetectors, SpeechDetectors, WebRtcDetectors
 from ari_assistant.vapi.base import JsonObject
@@ -69,7 +70,7 @@ from ari_assistant.vapi.transcriber import Transcriber as WantedTranscriber
 from ari_assistant.webhooks.sender import WebhookSender
 from ari_assistant.webhooks.url_policy import UrlPolicy, guarded_session
 
-__all__ = ["ORG_ID", "Server", "StartFault", "shipped_assistants_file"]
+__all__ = ["ORG_ID", "Server", "shipped_assistants_file"]
 
 log = get_logger("server")
 
@@ -81,14 +82,6 @@ _PACKAGES = {
     "piper": ("piper", "piper"),
 }
 _END_OF_TURN = "smart-turn"
-
-
-class StartFault(Exception):
-    """The server cannot start. `cure` says what to do."""
-
-    def __init__(self, text: str, *, cure: str) -> None:
-        super().__init__(text)
-        self.cure = cure
 
 
 def shipped_assistants_file() -> Path:
@@ -143,12 +136,12 @@ class Server:
         return self._ready | {"ari": connected and self._ready["ari"]}
 
     def load(self) -> JsonObject:
-        """How many calls there are and could be, and what the media process tells of itself."""
+        """How many calls there are and could be, what the media process tells of itself, how much log was lost."""
         media = self._media
         told = (
             {**media.health, "serverLag": dict(media.lag), "restarts": media.restarts} if media is not None else {}
         )
-        return {"admission": self._admission.wire(), "media": told}
+        return {"admission": self._admission.wire(), "media": told, "log": {"linesLost": lines_lost()}}
 
     def _load(self) -> Load:
         if self._media is None:
@@ -162,12 +155,15 @@ class Server:
         )
 
     async def run(self) -> None:
-        """Start, serve until `stop`, SIGTERM or SIGINT, and leave nothing behind.
+        """Start, serve until `stop`, SIGTERM, SIGINT or SIGHUP, and leave nothing behind.
 
-        Raises StartFault, AsteriskFault, AssistantsFileFault, and AriReplaced or AriUnauthorized.
+        Raises Fault, or an exception group that holds one (`fault.faults_in`).
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        endings = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` means it to outlive its terminal
+            endings.append(signal.SIGHUP)
+        for number in endings:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGUSR1, _log_tasks)
         self._starting = serving = asyncio.create_task(self._start_and_serve(), name="serve")
@@ -175,12 +171,10 @@ class Server:
             await asyncio.wait({serving})
             if not serving.cancelled() or not self._stopping.is_set():
                 serving.result()
-        except* (StartFault, AsteriskFault, AssistantsFileFault, AriReplaced, AriUnauthorized) as faults:
-            raise _first(faults) from None
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            for number in (*endings, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
 
     async def _start_and_serve(self) -> None:
@@ -194,16 +188,17 @@ class Server:
         """Everything up to the line that says what to dial; `stack` takes it down again in reverse order."""
         settings = self._settings
         began = time.monotonic()
-        data = settings.data_dir.resolve()
-        data.mkdir(parents=True, exist_ok=True)
+        data = make_data_dir(settings.data_dir)
         try:
             stack.enter_context(locked_directory(data))
         except DirectoryInUse:
-            raise StartFault(
+            raise Fault(
                 f"another ari-assistant uses {data}",
                 cure="stop it, or set ARI_ASSISTANT_DATA_DIR (and the ports) for this one",
             ) from None
         self._check_ports()
+        if settings.uses_running_asterisk:
+            _ari_password(settings)
         if settings.bench is not None:
             log.warning(
                 "BENCHMARK_MODE", mode=settings.bench, hint="nobody is answered: unset ARI_ASSISTANT_BENCH"
@@ -275,7 +270,8 @@ class Server:
         await self._wait_for_engines(engines, voice, services.options.prompts)
         await self._wait_for_media(media)
         self._ready["media"] = True
-        start(self._ari.run(), name="ari")
+        start(self._stay_connected(self._ari), name="ari")
+        self._progress(f"waiting for Asterisk at {credentials.base}", 0, 0)
         await self._ari.connected.wait()
         self._ready["ari"] = self._ready["asterisk"] = True
         stack.push_async_callback(self._drain)
@@ -290,17 +286,19 @@ class Server:
 
     def _check_ports(self) -> None:
         settings = self._settings
-        if not port_is_free(settings.api_host, settings.api_port, socket.SOCK_STREAM):
-            raise StartFault(
-                f"TCP port {settings.api_port} (the API) is in use",
-                cure="stop the program that has it, or set ARI_ASSISTANT_API_PORT",
+        reason = port_fault(settings.api_host, settings.api_port, socket.SOCK_STREAM)
+        if reason is not None:
+            raise Fault(
+                f"the API cannot have TCP port {settings.api_port} on {settings.api_host}: {reason}",
+                cure="stop the program that has it, or set ARI_ASSISTANT_API_PORT or ARI_ASSISTANT_API_HOST",
             )
         if settings.uses_running_asterisk:
             return
         for kind, name in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
-            if not port_is_free(settings.sip_host, settings.sip_port, kind):
-                raise StartFault(
-                    f"{name} port {settings.sip_port} (SIP) on {settings.sip_host} is in use or not ours to bind",
+            reason = port_fault(settings.sip_host, settings.sip_port, kind)
+            if reason is not None:
+                raise Fault(
+                    f"SIP cannot have {name} port {settings.sip_port} on {settings.sip_host}: {reason}",
                     cure="stop the program that has it (another Asterisk?), or set ARI_ASSISTANT_SIP_PORT"
                     " or ARI_ASSISTANT_SIP_HOST",
                 )
@@ -332,7 +330,7 @@ class Server:
         for name in (self._settings.transcriber, "piper"):
             module, extra = _PACKAGES[name]
             if find_spec(module) is None:
-                raise StartFault(
+                raise Fault(
                     f"the package {module} is not installed",
                     cure=f"pip install 'ari-assistant[{extra}]', or run `make run`, which installs it",
                 )
@@ -389,7 +387,7 @@ class Server:
             for text in prompts.all():
                 await voice.keep(text)
         except ProviderError as fault:
-            raise StartFault(
+            raise Fault(
                 str(fault), cure="run `ari-assistant doctor`, and with ARI_ASSISTANT_ENGINE_STDERR=1 for more"
             ) from fault
         self._ready["voice"] = True
@@ -399,25 +397,14 @@ class Server:
         try:
             await media.wait_ready()
         except MediaUnavailable as fault:
-            raise StartFault(
+            raise Fault(
                 str(fault), cure="set ARI_ASSISTANT_MEDIA_HOST to an address of this machine that Asterisk reaches"
             ) from fault
 
     async def _start_asterisk(self, start: Start, data: Path) -> AriCredentials:
         settings = self._settings
         if settings.uses_running_asterisk:
-            try:
-                password = settings.password_of_running_asterisk
-            except OSError as fault:
-                raise StartFault(
-                    f"the ARI password cannot be read: {fault}", cure="correct ARI_ASSISTANT_ARI_PASSWORD_FILE"
-                ) from fault
-            if password is None:
-                raise StartFault(
-                    "a running Asterisk needs credentials",
-                    cure="set ARI_ASSISTANT_ARI_USERNAME and ARI_ASSISTANT_ARI_PASSWORD as in its ari.conf",
-                )
-            return AriCredentials(settings.asterisk, settings.ari_username, password)
+            return AriCredentials(settings.asterisk, settings.ari_username, _ari_password(settings))
         binary = await asyncio.to_thread(obtain, settings.asterisk, self._progress)
         self._progress("starting Asterisk", 0, 0)
         port = settings.ari_port or free_tcp_port()
@@ -493,6 +480,24 @@ class Server:
         machine = ThisMachine(domains=[], addresses=[])
         return UrlPolicy(strict=self._settings.strict_urls, own_ports=lambda: own, is_this_machine=machine)
 
+    @staticmethod
+    async def _stay_connected(ari: AriClient) -> None:
+        try:
+            await ari.run()
+        except AriReplaced as fault:
+            raise Fault(str(fault), cure="give one of the two another name (ARI_ASSISTANT_ARI_APP)") from None
+        except AriUnauthorized as fault:
+            raise Fault(
+                f"Asterisk refuses us: {fault}",
+                cure="compare ARI_ASSISTANT_ARI_USERNAME and ARI_ASSISTANT_ARI_PASSWORD with a section of its"
+                " ari.conf that is not read_only",
+            ) from None
+        except AriError as fault:
+            raise Fault(
+                f"Asterisk does not do what we need: {fault}",
+                cure="take 20 or later, with the modules that asterisk-conf/modules.conf names",
+            ) from None
+
     async def _reconcile(self) -> None:
         """After every connect to Asterisk: what it must know, what it should have forgotten."""
         if self._authenticator is not None:
@@ -534,7 +539,7 @@ class Server:
             try:
                 await web.TCPSite(runner, self._settings.api_host, self._settings.api_port).start()
             except OSError as fault:
-                raise StartFault(
+                raise Fault(
                     f"the API cannot listen: {fault}", cure="set ARI_ASSISTANT_API_HOST and _API_PORT"
                 ) from fault
             yield
@@ -567,11 +572,14 @@ class Server:
                 log.warning("messages_not_delivered", count=len(pending))
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    fault: BaseException = group
-    while isinstance(fault, BaseExceptionGroup):
-        fault = fault.exceptions[0]
-    return fault
+def _ari_password(settings: Settings) -> str:
+    if settings.ari_password is None:
+        raise Fault(
+            "a running Asterisk needs credentials",
+            cure="set ARI_ASSISTANT_ARI_USERNAME and ARI_ASSISTANT_ARI_PASSWORD (or _ARI_PASSWORD_FILE) as in its"
+            " ari.conf",
+        )
+    return settings.ari_password.get_secret_value()
 
 
 Start = Callable[..., asyncio.Task[None]]

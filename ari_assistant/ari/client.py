@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import random
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ __all__ = ["AriClient", "AriCredentials"]
 
 EventHandler = Callable[[AriEvent], None]
 log = get_logger("ari")
+_TO_CHECK = (
+    "is Asterisk running; http.conf: enabled, bindaddr, bindport; ari.conf: enabled; is a firewall between?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,16 @@ class AriClient:
         reconcile: Callable[[], Awaitable[None]] | None = None,
         request_timeout_seconds: float = 3.0,
         rest_over_websocket: bool = True,
+        remind_seconds: float = 30.0,
     ) -> None:
+        """`remind_seconds`: so often it is logged that Asterisk cannot be reached, for as long as that is so."""
         self.app = app
         self.connected = asyncio.Event()
         self._credentials = credentials
         self._reconcile = reconcile
         self._timeout_seconds = request_timeout_seconds
         self._rest_over_websocket = rest_over_websocket
+        self._remind_seconds = remind_seconds
         self._handlers: dict[str, list[EventHandler]] = {}
         self._channel_handlers: dict[str, list[EventHandler]] = {}
         self._starts: dict[str, asyncio.Future[StasisStart]] = {}
@@ -184,7 +191,7 @@ class AriClient:
         headers = {
             "Authorization": aiohttp.encode_basic_auth(self._credentials.username, self._credentials.password)
         }
-        pause = 0.0
+        pause = told = 0.0
         async with aiohttp.ClientSession(headers=headers) as session:
             self._session = session
             try:
@@ -193,8 +200,11 @@ class AriClient:
                         await self._connect_once(session)
                         pause = 0.0
                     except (AriUnreachable, aiohttp.ClientError, OSError, TimeoutError) as fault:
-                        if pause == 0.0:
-                            log.warning("ari_unreachable", url=self._credentials.base, reason=str(fault))
+                        if pause == 0.0 or time.monotonic() - told >= self._remind_seconds:
+                            told = time.monotonic()
+                            log.warning(
+                                "ari_unreachable", url=self._credentials.base, reason=str(fault), check=_TO_CHECK
+                            )
                     pause = min(5.0, max(0.1, pause * 2))
                     await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             finally:
@@ -259,10 +269,7 @@ class AriClient:
                 log.warning("ari_event_unreadable", reason=repr(fault), data=str(message.data)[:200])
                 continue
             if event.type == "ApplicationReplaced":
-                raise AriReplaced(
-                    f"another program subscribed to the ARI application {self.app!r}: give one of them"
-                    " another name (ARI_ASSISTANT_ARI_APP)"
-                )
+                raise AriReplaced(f"another program subscribed to the ARI application {self.app!r}")
             self._dispatch(event)
         raise AriUnreachable(f"Asterisk closed the connection ({websocket.close_code})")
 

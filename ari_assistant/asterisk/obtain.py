@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ari_assistant.fault import Fault
+
 __all__ = ["AsteriskBinary", "AsteriskFault", "Progress", "cache_dir", "find_system", "obtain"]
 
 MINIMUM_MAJOR = 20
@@ -28,12 +30,8 @@ Progress = Callable[[str, int, int], None]
 """`progress(what, done, total)`; a total of 0 means that the end is not known."""
 
 
-class AsteriskFault(Exception):
-    """No Asterisk can be had or started. `cure` says what to do."""
-
-    def __init__(self, text: str, *, cure: str) -> None:
-        super().__init__(text)
-        self.cure = cure
+class AsteriskFault(Fault):
+    """No Asterisk can be had or started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,11 @@ def find_system(path: str | None = None) -> AsteriskBinary | None:
                 cure=f"name an Asterisk {MINIMUM_MAJOR} or later, or set ARI_ASSISTANT_ASTERISK=private",
             )
     if path:
-        raise AsteriskFault(f"{path} does not exist or cannot be run", cure="set ARI_ASSISTANT_ASTERISK=auto")
+        raise AsteriskFault(
+            f"ARI_ASSISTANT_ASTERISK: {path} does not exist or cannot be run",
+            cure="write auto, private, the path of an asterisk binary, or the address of a running one,"
+            " for example http://127.0.0.1:8088",
+        )
     return None
 
 
@@ -179,6 +181,17 @@ def _private(progress: Progress) -> AsteriskBinary:
         )
     suite = os.environ.get("ARI_ASSISTANT_ASTERISK_SUITE", _SUITE)
     prefix = cache_dir() / f"asterisk-{suite}"
+    try:
+        return _unpacked(prefix, suite, machine, progress)
+    except OSError as fault:
+        raise AsteriskFault(
+            f"Asterisk cannot be unpacked in {prefix.parent}: {fault.strerror or fault}",
+            cure="make room there (200 MB) and let this user write, or set XDG_CACHE_HOME to another place",
+        ) from fault
+
+
+def _unpacked(prefix: Path, suite: str, machine: str, progress: Progress) -> AsteriskBinary:
+    """The private Asterisk below `prefix`, unpacked if it is not there yet. Raises AsteriskFault and OSError."""
     with _locked(prefix.with_suffix(".lock"), progress):
         if (prefix / "complete").is_file():
             binary = _binary(prefix, machine)
@@ -240,7 +253,7 @@ class _Unpacking:
         """Index, download, unpack. Raises AsteriskFault."""
         self._configure()
         self._progress("reading the package index", 0, 0)
-        self._apt("update", "-qq")
+        self._apt("update", "-qq", "-o", "APT::Update::Error-Mode=any")
         packages = self._packages()
         self._download(packages)
         self._unpack()
@@ -287,8 +300,8 @@ class _Unpacking:
         )  # fmt: skip
         if result.returncode != 0:
             raise AsteriskFault(
-                f"apt-get {arguments[0]} failed: {result.stderr.strip()[-500:]}",
-                cure="check the network and this system's apt sources, or install asterisk >= 20 yourself",
+                f"Asterisk's packages cannot be had, apt-get {arguments[0]}: {_first_error(result.stderr)}",
+                cure="check the network and this system's apt sources, or install Asterisk 20 or later yourself",
             )
         return result.stdout
 
@@ -319,7 +332,8 @@ class _Unpacking:
             if process.returncode != 0:
                 errors = process.stderr.read() if process.stderr is not None else ""
                 raise AsteriskFault(
-                    f"the download failed: {errors.strip()[-500:]}", cure="check the network and try again"
+                    f"the download of Asterisk failed: {_first_error(errors)}",
+                    cure="check the network and start again",
                 )
         self._progress(what, len(packages), len(packages))
 
@@ -327,13 +341,24 @@ class _Unpacking:
         debs = sorted((self._work / "cache/archives").glob("*.deb"))
         self._tree.mkdir()
         for number, deb in enumerate(debs, 1):
-            subprocess.run(["dpkg-deb", "-x", deb, self._tree], check=True)
+            done = subprocess.run(["dpkg-deb", "-x", deb, self._tree], capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise AsteriskFault(
+                    f"{deb.name} cannot be unpacked: {_first_error(done.stderr)}",
+                    cure=f"make room in {cache_dir()} (200 MB) and start again",
+                )
             self._progress("unpacking Asterisk", number, len(debs))
         for name in ("doc", "man", "lintian", "locale", "bug", "info", "snmp"):
             shutil.rmtree(self._tree / "usr/share" / name, ignore_errors=True)
         for link, target in (("lib", "usr/lib"), ("lib64", "usr/lib64")):
             if not (self._tree / link).exists():
                 (self._tree / link).symlink_to(target)
+
+
+def _first_error(stderr: str) -> str:
+    """The first line that says what is wrong, of what apt or dpkg-deb printed."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("E:")), lines[-1] if lines else "no reason given")[:300]
 
 
 _NETWORK_OPTIONS = ("Acquire::http::", "Acquire::https::", "Acquire::http ", "Acquire::https ")

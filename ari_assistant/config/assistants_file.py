@@ -23,6 +23,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ari_assistant.calls.models import rules_config
+from ari_assistant.fault import Fault
 from ari_assistant.store.catalogue import file_id
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.assistant import Assistant
@@ -35,7 +36,7 @@ from ari_assistant.vapi.sip_uri import SipUri
 __all__ = ["AssistantsFile", "AssistantsFileFault", "load_assistants_file"]
 
 
-class AssistantsFileFault(Exception):
+class AssistantsFileFault(Fault):
     """The file cannot be used; every fault stands on a line of its own: file, line, key, what is wrong."""
 
 

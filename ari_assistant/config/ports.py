@@ -9,24 +9,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["DirectoryInUse", "free_tcp_port", "locked_directory", "port_is_free"]
+from ari_assistant.fault import Fault
+
+__all__ = ["DirectoryInUse", "free_tcp_port", "locked_directory", "make_data_dir", "port_fault", "port_is_free"]
 
 
 class DirectoryInUse(Exception):
     """Another server holds the directory."""
 
 
+def make_data_dir(directory: Path) -> Path:
+    """`directory`, absolute, made where it is missing. Raises Fault when we could not keep anything in it."""
+    directory = directory.absolute()
+    try:
+        directory = directory.resolve()
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "lock").touch(0o600)
+    except OSError as fault:
+        raise Fault(
+            f"the data directory {directory} cannot be written: {fault.strerror}",
+            cure=f"let the user with the id {os.getuid()} write there, or set ARI_ASSISTANT_DATA_DIR to another place",
+        ) from None
+    return directory
+
+
 def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
     """Whether `host:port` can be bound."""
+    return port_fault(host, port, kind) is None
+
+
+def port_fault(host: str, port: int, kind: socket.SocketKind) -> str | None:
+    """Why `host:port` cannot be bound, in the system's words, or None when it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, kind) as probe:
         if kind is socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as fault:
+            return fault.strerror or str(fault)
+    return None
 
 
 def free_tcp_port() -> int:

@@ -1,34 +1,39 @@
 """Settings: environment variables `ARI_ASSISTANT_…`, or the same names in lower case without the prefix in a
 `.env` file in the working directory or in a YAML settings file (`ARI_ASSISTANT_SETTINGS_FILE`).
 
-The environment wins over `.env`, which wins over the settings file.
+The environment wins over `.env`, which wins over the settings file. An empty variable is an unset one. A secret may
+be kept in a file: `ARI_ASSISTANT_CHAT_API_KEY_FILE=/run/secrets/chat-api-key` instead of `ARI_ASSISTANT_CHAT_API_KEY`.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-__all__ = ["PREFIX", "Settings", "SettingsFault", "load_settings"]
+from ari_assistant.fault import Fault
+
+__all__ = ["PREFIX", "SECRETS", "Settings", "SettingsFault", "load_settings"]
 
 PREFIX = "ARI_ASSISTANT_"
 
 
-class SettingsFault(Exception):
+class SettingsFault(Fault):
     """A setting is wrong; the text names it, where it stands, and what would be right."""
 
 
 class Settings(BaseSettings):
     """Every setting, with its default."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
     api_host: str = "127.0.0.1"
     """Where the REST API listens."""
@@ -58,15 +63,13 @@ class Settings(BaseSettings):
     ari_username: str = "ari-assistant"
     ari_password: SecretStr | None = None
     """Only for a running Asterisk; ours gets a new one at every start."""
-    ari_password_file: Path | None = None
-    """… or a file that holds it (a secret, a volume)."""
     ari_app: str = Field(default="ari-assistant", pattern=r"^[A-Za-z0-9_-]+$")
     media_host: str = "127.0.0.1"
     """Where our end of ExternalMedia is bound; Asterisk must reach it."""
     media_transport: Literal["rtp", "websocket"] = "rtp"
     """How audio comes from Asterisk: RTP over UDP, or a websocket to its HTTP server (chan_websocket)."""
-    database_url: str | None = None
-    """SQLAlchemy URL; a SQLite file in the data directory when unset."""
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL, with its password; a SQLite file in the data directory when unset."""
     chat_url: str | None = None
     """Base URL of an OpenAI-compatible chat endpoint, for assistants that name no endpoint of their own."""
     chat_api_key: SecretStr | None = None
@@ -108,6 +111,29 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("asterisk")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if "://" in value:
+            try:
+                parts = urlsplit(value)
+                good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            except ValueError:
+                good = False
+            if not good or not value.isprintable() or " " in value:
+                raise ValueError("write the address of its HTTP server, for example http://127.0.0.1:8088")
+        return value
+
+    @field_validator("local_networks")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError(f"{network} is no network: write 192.168.0.0/16,10.0.0.0/8") from None
+        return value
+
     @field_validator("rtp_ports")
     @classmethod
     def _range(cls, value: str) -> str:
@@ -148,13 +174,6 @@ class Settings(BaseSettings):
         return self.asterisk.startswith(("http://", "https://"))
 
     @property
-    def password_of_running_asterisk(self) -> str | None:
-        """`ari_password`, else what `ari_password_file` holds. Raises OSError when that cannot be read."""
-        if self.ari_password is not None:
-            return self.ari_password.get_secret_value()
-        return self.ari_password_file.read_text().strip() if self.ari_password_file is not None else None
-
-    @property
     def keys_by_provider(self) -> dict[str, str]:
         """`provider_keys` as a mapping."""
         return _pairs(self.provider_keys.get_secret_value() if self.provider_keys is not None else "")
@@ -173,7 +192,9 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The SQLAlchemy URL."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'ari-assistant.db'}"
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'ari-assistant.db'}"
 
     @property
     def api_base(self) -> str:
@@ -181,6 +202,12 @@ class Settings(BaseSettings):
         host = "127.0.0.1" if self.api_host in ("0.0.0.0", "::") else self.api_host  # noqa: S104 - compared
         host = f"[{host}]" if ":" in host else host
         return (self.public_url or f"http://{host}:{self.api_port}").rstrip("/")
+
+
+SECRETS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None)
+"""The settings that may stand in a file of their own, which the name with `_file` behind it names."""
+
+_KNOWN = frozenset(Settings.model_fields) | {f"{name}_file" for name in SECRETS}
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -199,15 +226,20 @@ class _Environment(EnvSettingsSource):
 def _from_env_file(path: Path) -> dict[str, tuple[str, str]]:
     """`.env`: key → (value, where it stands). Keys of other programs are left alone."""
     found = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for key, value in dotenv_values(path, interpolate=False).items():
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        values = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsFault(f"{path}: {fault}") from fault
+    for key, value in values.items():
         name = key.removeprefix(PREFIX).lower()
-        if name not in Settings.model_fields:
+        if name not in _KNOWN:
             if key.startswith(PREFIX):
                 raise SettingsFault(f"{path}: unknown setting {key}{_suggestion(name)}")
             continue
         line = next((n for n, text in enumerate(lines, 1) if re.match(rf"\s*(export\s+)?{key}\s*=", text)), 0)
-        found[name] = (value or "", f"{path}:{line}")
+        if value:
+            found[name] = (value, f"{path}:{line}")
     return found
 
 
@@ -217,8 +249,8 @@ def _from_yaml_file(path: Path) -> dict[str, tuple[Any, str]]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except OSError as fault:
-        raise SettingsFault(f"{path}: {fault.strerror}") from fault
-    except yaml.YAMLError as fault:
+        raise SettingsFault(f"{path}: {fault.strerror}", cure=f"correct {PREFIX}SETTINGS_FILE") from fault
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
         raise SettingsFault(f"{path}: {fault}") from fault
     if node is None:
         return {}
@@ -227,7 +259,7 @@ def _from_yaml_file(path: Path) -> dict[str, tuple[Any, str]]:
     found = {}
     for key, _ in node.value:
         where = f"{path}:{key.start_mark.line + 1}"
-        if key.value not in Settings.model_fields:
+        if key.value not in _KNOWN:
             raise SettingsFault(f"{where}: unknown setting {key.value}{_suggestion(str(key.value))}")
         found[str(key.value)] = (values[key.value], where)
     return found
@@ -236,8 +268,37 @@ def _from_yaml_file(path: Path) -> dict[str, tuple[Any, str]]:
 def _suggestion(name: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, Settings.model_fields, n=1)
+    near = get_close_matches(name, _KNOWN, n=1)
     return f": did you mean {near[0]}?" if near else f"; known are {', '.join(Settings.model_fields)}"
+
+
+def _from_secret_files(files: dict[str, tuple[Any, str]]) -> dict[str, tuple[str, str]]:
+    """The secrets that files hold: name → (value, the file). Raises SettingsFault: for a secret that is given twice,
+    and for a file that cannot be read or has nothing in it."""
+    found = {}
+    for name in sorted(SECRETS):
+        variable, by_file = f"{PREFIX}{name.upper()}", f"{name}_file"
+        if os.environ.get(f"{variable}_FILE"):
+            path, where = os.environ[f"{variable}_FILE"], f"{variable}_FILE"
+        elif files.get(by_file, ("",))[0]:
+            path, where = str(files[by_file][0]), f"{files[by_file][1]}: {by_file}"
+        else:
+            continue
+        if os.environ.get(variable) or files.get(name, ("",))[0]:
+            also = variable if os.environ.get(variable) else f"{files[name][1]}: {name}"
+            raise SettingsFault(f"{where} and {also} are both set", cure="take one of them away")
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as fault:
+            reason = (fault.strerror if isinstance(fault, OSError) else None) or "it is no text in UTF-8"
+            raise SettingsFault(
+                f"{where}: {path}: {reason}",
+                cure=f"put the secret there, to be read by the user with the id {os.getuid()}",
+            ) from fault
+        if not value:
+            raise SettingsFault(f"{where}: {path} is empty", cure="put the secret there, and nothing else")
+        found[name] = (value, path)
+    return found
 
 
 def load_settings(**given: Any) -> Settings:
@@ -248,21 +309,22 @@ def load_settings(**given: Any) -> Settings:
         files |= _from_yaml_file(Path(settings_file))
     if Path(".env").is_file():
         files |= _from_env_file(Path(".env"))
-    values = {name: value for name, (value, _) in files.items()} | given
     for key in os.environ:
         name = key.removeprefix(PREFIX).lower()
-        if key.startswith(PREFIX) and name not in Settings.model_fields and name not in _NOT_SETTINGS:
+        if key.startswith(PREFIX) and name not in _KNOWN and name not in _NOT_SETTINGS:
             raise SettingsFault(f"environment: unknown setting {key}{_suggestion(name)}")
+    files |= _from_secret_files(files)
+    values = {name: value for name, (value, _) in files.items() if name in Settings.model_fields} | given
     try:
         return Settings(**values)
     except ValidationError as fault:
         texts = []
         for item in fault.errors(include_url=False):
             name = str(item["loc"][0]) if item["loc"] else ""
-            in_environment = f"{PREFIX}{name.upper()}" in os.environ
+            in_environment = bool(os.environ.get(f"{PREFIX}{name.upper()}"))
             where = f"{PREFIX}{name.upper()}" if in_environment or name not in files else files[name][1]
             texts.append(f"{where}: {name}: {item['msg'].removeprefix('Value error, ')}")
-        raise SettingsFault("; ".join(texts)) from fault
+        raise SettingsFault("\n".join(texts)) from fault
 
 
 _NOT_SETTINGS = frozenset({"engine_stderr", "asterisk_mirror", "asterisk_suite", "piper_noise"})

