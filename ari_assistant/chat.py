@@ -15,7 +15,7 @@ from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
 from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsResult
 from ari_assistant.dialogue.prompt import chat_messages, system_messages
-from ari_assistant.dialogue.template import builtin_variables, render
+from ari_assistant.dialogue.template import builtin_variables, fill_for_speech, render
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.fault import Fault
 from ari_assistant.providers.errors import ProviderError
@@ -115,7 +115,7 @@ class _Chat:
 
     async def hold(self, lines: Iterable[str]) -> None:
         if self._assistant.first_message:
-            self._said("bot", self._fill(self._assistant.first_message, {}))
+            self._said("bot", fill_for_speech(self._fill, self._assistant.first_message, {}))
         for line in lines:
             if not line.strip():
                 return

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ari_assistant.calls.hooks import exact_text
 from ari_assistant.calls.tool_runner import Outcome
-from ari_assistant.dialogue.template import Fill
+from ari_assistant.dialogue.template import Fill, fill_for_speech
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.providers.model import ToolCall
 from ari_assistant.store.catalogue import Catalogue
@@ -80,7 +80,7 @@ class HookActions:
     def _say(self, action: HookAction, preface: bool) -> None:
         text = exact_text(action)
         if text is not None:
-            self._conductor.say_soon(self._fill(text, {}), preface=preface)
+            self._conductor.say_soon(fill_for_speech(self._fill, text, {}), preface=preface)
             return
         given = action.prompt
         prompts = [given] if isinstance(given, str) else [m.content or "" for m in given or ()]

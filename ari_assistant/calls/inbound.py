@@ -20,6 +20,7 @@ from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.routing import NumberFound
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.sip_authentication import is_authenticated
+from ari_assistant.dialogue.template import fill_for_speech
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.hook import NumberHookAction
@@ -204,7 +205,8 @@ class InboundCall(PhoneCall):
             await self._forward(action.destination, ending.reason, found)
             return
         self._variables = self._all_variables()
-        text = self._fill(action.exact or action.prompt or self._services.options.prompts.unavailable, {})
+        text = action.exact or action.prompt or self._services.options.prompts.unavailable
+        text = fill_for_speech(self._fill, text, {})
         await self._announce_here(text, ending)
 
 

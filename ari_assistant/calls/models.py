@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ari_assistant.calls.access import ProviderAccess, canonical, fell_back
 from ari_assistant.dialogue.rules.config import RulesConfig
 from ari_assistant.dialogue.rules.model import RulesModel
-from ari_assistant.dialogue.template import Fill
+from ari_assistant.dialogue.template import Fill, fill_for_speech
 from ari_assistant.providers.fallback import FallbackModel
 from ari_assistant.providers.model import Model
 from ari_assistant.providers.openai import CHAT_PROVIDERS, OpenAIModel, base_url
@@ -72,7 +73,9 @@ class ModelChoice:
         """`built-in` is the deterministic dialogue. A model with a `url` is asked there (`custom-llm`). A provider
         with a key is asked at its own endpoint. Any other is asked at the endpoint of the settings, and answered
         by the built-in dialogue when there is none, so that no assistant is without a voice."""
-        return self.remote(assistant, access) or RulesModel(rules_config(assistant), fill)
+        return self.remote(assistant, access) or RulesModel(
+            rules_config(assistant), partial(fill_for_speech, fill)
+        )
 
     def remote(self, assistant: Assistant, access: ProviderAccess) -> Model | None:
         """The language model of an assistant, or None when the built-in dialogue answers."""

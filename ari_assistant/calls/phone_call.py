@@ -29,7 +29,7 @@ from ari_assistant.calls.services import Services
 from ari_assistant.calls.session import Session
 from ari_assistant.calls.state import CallEvent, CallState
 from ari_assistant.calls.transfer import dial_and_bridge, refer_target
-from ari_assistant.dialogue.template import builtin_variables, render
+from ari_assistant.dialogue.template import builtin_variables, fill_for_speech, render
 from ari_assistant.media.codec import Codec
 from ari_assistant.media.g711 import ULAW
 from ari_assistant.telemetry import CallLog, get_logger
@@ -341,7 +341,7 @@ class PhoneCall(ABC):
         text = "I'm sorry, the transfer did not work."
         if plan is not None:
             text = plan.message if isinstance(plan.message, str) else (plan.message.content or text)
-        await self._session.say(self._fill(text, {}))
+        await self._session.say(fill_for_speech(self._fill, text, {}))
         if plan is None or plan.end_call_enabled is not False:
             self.end(ending)
 

@@ -20,6 +20,7 @@ from ari_assistant.calls.tool_runner import Outcome, ToolRunner, arguments_of
 from ari_assistant.dialogue.clauses import ChunkPlan, Clauses
 from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsResult
 from ari_assistant.dialogue.prompt import chat_messages
+from ari_assistant.dialogue.template import fill_for_speech
 from ari_assistant.dialogue.tools import delayed_messages, message_text
 from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
 from ari_assistant.telemetry import get_logger
@@ -270,7 +271,7 @@ class ReplyWriter:
         return self._fill(message_text(message), outcome.call), message.role or "assistant"
 
     def _fill(self, text: str, call: ToolCall) -> str:
-        return self._runner.fill(text, arguments_of(call))
+        return fill_for_speech(self._runner.fill, text, arguments_of(call))
 
     async def _knowledge(self, messages: Sequence[ChatMessage], reply: Reply) -> list[ChatMessage] | str:
         """What a custom knowledge base has to say (§7.7): documents as a system message, or a sentence to speak

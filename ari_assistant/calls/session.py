@@ -38,7 +38,7 @@ from ari_assistant.calls.turn_plans import (
 from ari_assistant.calls.weighing import Weighing
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_messages
-from ari_assistant.dialogue.template import Fill
+from ari_assistant.dialogue.template import Fill, fill_for_speech
 from ari_assistant.dialogue.tools import Offered
 from ari_assistant.media.codec import Codec
 from ari_assistant.media.frame import PTIME_SECONDS, Pcm
@@ -226,7 +226,7 @@ class Session:
         mode = self._assistant.first_message_mode
         if mode not in (None, "assistant-speaks-first") or not self._assistant.first_message:
             return None
-        return self._fill(self._assistant.first_message, {}).strip() or None
+        return fill_for_speech(self._fill, self._assistant.first_message, {}).strip() or None
 
     def system(self) -> list[ChatMessage]:
         """The assistant's own messages, their templates filled: a tool may have brought new variables."""
@@ -556,7 +556,7 @@ class Session:
         """End the call from our side, after what its hooks and its `endCallMessage` want said."""
         self._finishing = True
         said = [
-            self._fill(text, {})
+            fill_for_speech(self._fill, text, {})
             for action in self._hooks.on(CALL_ENDING, {"call.endedReason": ending.reason})
             if action.type == "say" and (text := exact_text(action)) is not None
         ]
@@ -564,7 +564,7 @@ class Session:
         if ending is SILENCE and self._hooks.silence_message:
             last = self._hooks.silence_message
         if last:
-            said.append(self._fill(last, {}))
+            said.append(fill_for_speech(self._fill, last, {}))
         if not said:
             self._end(ending)
             return

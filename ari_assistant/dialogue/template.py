@@ -15,7 +15,7 @@ from liquid.exceptions import LiquidError
 
 from ari_assistant.vapi.base import JsonObject
 
-__all__ = ["RESERVED", "Fill", "Rendered", "builtin_variables", "render"]
+__all__ = ["RESERVED", "Fill", "Rendered", "builtin_variables", "fill_for_speech", "render"]
 
 Fill = Callable[[str, Mapping[str, Any]], str]
 """`fill(template, extra_variables)`: the text with the call's variables in it."""
@@ -40,6 +40,10 @@ class Rendered:
 _asked_in_vain: ContextVar[list[str] | None] = ContextVar("asked_in_vain", default=None)
 
 
+_GAP = "\ue000"  # of the private use area: no text has it
+_gaps_marked: ContextVar[bool] = ContextVar("gaps_marked", default=False)
+
+
 class _Missing(liquid.Undefined):
     """A variable without a value: renders as nothing, and is noted when its text was wanted."""
 
@@ -47,7 +51,7 @@ class _Missing(liquid.Undefined):
         names = _asked_in_vain.get()
         if names is not None and self.name not in names:
             names.append(self.name)
-        return ""
+        return _GAP if _gaps_marked.get() else ""
 
 
 class _Environment(liquid.Environment):
@@ -109,6 +113,8 @@ def render(template: str, variables: Mapping[str, Any]) -> Rendered:
         return Rendered(template)
     # A header's hyphen may be written as an underscore: `{{our_call_id}}` for `X-Our-Call-ID` (§8.2).
     scope = {key.replace("-", "_"): value for key, value in variables.items() if "-" in key} | dict(variables)
+    if _gaps_marked.get() and "{%" not in template:  # an empty header is as good as none, unless it is asked for
+        scope = {key: value for key, value in scope.items() if value != ""}
     missing: list[str] = []
     token = _asked_in_vain.set(missing)
     try:
@@ -118,6 +124,34 @@ def render(template: str, variables: Mapping[str, Any]) -> Rendered:
     finally:
         _asked_in_vain.reset(token)
     return Rendered(text, tuple(missing))
+
+
+def fill_for_speech(fill: Fill, template: str, extra: Mapping[str, Any]) -> str:
+    """What is said of `template`: as `fill` has it, but a variable without a value leaves no hole in the sentence.
+    `Hello {{first_name}}, how can I help?` → `Hello, how can I help?`; `Thank you, {{first_name}}.` → `Thank you.`;
+    `{{first_name}}, please wait.` → `Please wait.`"""
+    token = _gaps_marked.set(True)
+    try:
+        return _without_gaps(fill(template, extra))
+    finally:
+        _gaps_marked.reset(token)
+
+
+_GAPS = re.compile(rf"{_GAP}(\s*{_GAP})+")
+_AT_THE_START = re.compile(rf"(^|[.!?]\s+){_GAP}[\s,;:]*(\w?)")
+_SET_OFF = re.compile(rf"\s*,\s*{_GAP}\s*(?=[.!?,;:]|$)")
+_BEFORE_A_SIGN = re.compile(rf"\s*{_GAP}\s*(?=[.!?,;:]|$)")
+_BETWEEN_WORDS = re.compile(rf"\s+{_GAP}\s+")
+
+
+def _without_gaps(text: str) -> str:
+    if _GAP not in text:
+        return text
+    text = _GAPS.sub(_GAP, text)
+    text = _AT_THE_START.sub(lambda match: match[1] + match[2].upper(), text)
+    text = _SET_OFF.sub("", text)
+    text = _BEFORE_A_SIGN.sub("", text)
+    return _BETWEEN_WORDS.sub(" ", text).replace(_GAP, "")
 
 
 def _clock(moment: datetime) -> str:

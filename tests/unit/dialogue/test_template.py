@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from ari_assistant.dialogue.template import builtin_variables, render
+import pytest
+
+from ari_assistant.dialogue.template import builtin_variables, fill_for_speech, render
 
 
 def test_variables_fill_in_and_filters_work() -> None:
@@ -56,3 +60,37 @@ def test_dates_are_told_in_the_zone_that_is_asked_for() -> None:
     assert render('{{ "soon" | date: "%Y" }}', {}).text == "soon"
     assert render('{{ "now" | date: "%Y" }}', {}).text.isdecimal()
     assert render('{{ "2026-05-04" | date: "%Y", "Nowhere/City" }}', {}).text == "2026-05-04"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("Hello {{first_name}}, how can I help?", "Hello, how can I help?"),
+        ("Hello {{ first_name | upcase }}!", "Hello!"),
+        ("{{first_name}}, please wait. Thank you, {{first_name}}.", "Please wait. Thank you."),
+        ("Thank you, {{first_name}}, we call back.", "Thank you, we call back."),
+        ("Thank you. {{first_name}}, we call back.", "Thank you. We call back."),
+        ("A table for {{number}} people", "A table for people"),
+        ("Good morning {{first_name}} {{last_name}}.", "Good morning."),
+        ("Good morning {{first_name}}", "Good morning"),
+        ("Hello {{first_name | default: 'there'}}.", "Hello there."),
+        ("Well , that {{known}} stays .", "Well , that Ann stays ."),
+        ("{{first_name}}", ""),
+    ],
+)
+def test_a_variable_without_a_value_leaves_no_hole_in_what_is_said(template: str, said: str) -> None:
+    def fill(text: str, extra: Mapping[str, Any]) -> str:
+        return render(text, {"known": "Ann", **extra}).text
+
+    assert fill_for_speech(fill, template, {}) == said
+    assert fill_for_speech(fill, template, {"first_name": "", "last_name": "", "number": ""}) == said
+    assert "\ue000" not in fill(template, {})
+
+
+def test_where_nothing_is_missing_nothing_changes() -> None:
+    def fill(text: str, extra: Mapping[str, Any]) -> str:
+        return render(text, extra).text
+
+    assert fill_for_speech(fill, "Hello {{a}}, {{b}} .", {"a": "John", "b": "c , d"}) == "Hello John, c , d ."
+    assert fill_for_speech(fill, "Hello{% if a %} {{a}}{% endif %}, hi.", {}) == "Hello, hi."
+    assert fill_for_speech(fill, '{% if a == "" %}none{% endif %}', {"a": ""}) == "none"
