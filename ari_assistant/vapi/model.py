@@ -10,7 +10,7 @@ from ari_assistant.vapi.base import JsonObject, OpenContract, VendorContract
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import Function, Tool
 
-__all__ = ["BUILT_IN", "KnowledgeBase", "Message", "Model"]
+__all__ = ["BUILT_IN", "KNOWN_MODELS", "KnowledgeBase", "Message", "Model"]
 
 BUILT_IN = "built-in"
 """This project's own deterministic dialogue, whose keys `ari_assistant.dialogue.rules.config` validates."""
@@ -49,6 +49,10 @@ _VENDOR_FIELDS: dict[str, frozenset[str]] = {
     ),
 }
 """Provider → its own fields beside the common ones. A provider that is not here may have any."""
+
+
+KNOWN_MODELS = frozenset(_VENDOR_FIELDS) | {BUILT_IN, "mistral"}
+"""The providers that the contract has, and ours."""
 
 
 class Message(OpenContract):

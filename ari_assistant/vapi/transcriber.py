@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ari_assistant.vapi.base import Contract, JsonObject, VendorContract
 from ari_assistant.vapi.server import Server
 
-__all__ = ["Transcriber"]
+__all__ = ["KNOWN_TRANSCRIBERS", "Transcriber"]
 
 _VENDOR_FIELDS: dict[str, frozenset[str]] = {
     name: frozenset(fields.split())
@@ -36,6 +36,10 @@ _VENDOR_FIELDS: dict[str, frozenset[str]] = {
         "vapi": "languages turnTaking version",
     }.items()
 }
+
+
+KNOWN_TRANSCRIBERS = frozenset(_VENDOR_FIELDS) | {"moonshine", "faster-whisper", "groq", "vosk", "wyoming"}
+"""The providers that the contract has, and ours."""
 
 
 class TranscriberFallbackPlan(Contract):

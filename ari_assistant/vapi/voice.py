@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ari_assistant.vapi.base import Contract, JsonObject, VendorContract
 from ari_assistant.vapi.server import Server
 
-__all__ = ["ChunkPlan", "FormatPlan", "Voice"]
+__all__ = ["KNOWN_VOICES", "ChunkPlan", "FormatPlan", "Voice"]
 
 _VENDOR_FIELDS: dict[str, frozenset[str]] = {
     name: frozenset(fields.split())
@@ -37,6 +37,10 @@ _VENDOR_FIELDS: dict[str, frozenset[str]] = {
         "microsoft": "role style styleDegree",
     }.items()
 }
+
+
+KNOWN_VOICES = frozenset(_VENDOR_FIELDS) | {"piper"}
+"""The providers that the contract has, and our local one."""
 
 
 class Replacement(Contract):
