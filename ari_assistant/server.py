@@ -271,7 +271,8 @@ class Server:
         await self._wait_for_media(media)
         self._ready["media"] = True
         start(self._stay_connected(self._ari), name="ari")
-        self._progress(f"waiting for Asterisk at {credentials.base}", 0, 0)
+        if settings.uses_running_asterisk:
+            self._progress(f"waiting for Asterisk at {settings.asterisk}", 0, 0)
         await self._ari.connected.wait()
         self._ready["ari"] = self._ready["asterisk"] = True
         stack.push_async_callback(self._drain)

@@ -66,6 +66,10 @@ class StartScreen:
 
     def announce(self, line: str) -> None:
         """Print `line` on standard output, and what a newcomer may want to know beside it in a terminal."""
+        with self._lock:
+            if self._bars is not None:
+                for step in self._steps.values():
+                    self._bars.update(step, completed=1, total=1)
         self.close()
         self._out.write(line + "\n")
         if self._terminal and line.startswith("Dial sip:"):

@@ -173,7 +173,8 @@ def _only_what_matters(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]
     """In a terminal: calls, and what needs attention. How the parts come up is for those who ask (`debug`)."""
     if event.get("level") == "info" and "call_id" not in event:
         raise structlog.DropEvent
-    return event
+    # Of the latencies the one that the caller feels.
+    return {name: value for name, value in event.items() if name == "turnLatency" or not name.endswith("Latency")}
 
 
 _LEVELS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}

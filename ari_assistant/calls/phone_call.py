@@ -449,8 +449,11 @@ class PhoneCall(ABC):
         rendered = render(template, {**self._variables, **said, **extra})
         if (rendered.missing or rendered.fault) and template not in self._warned:
             self._warned.add(template)
-            event = "template_broken" if rendered.fault is not None else "variable_missing"
-            self._log.warning(event, names=list(rendered.missing), fault=rendered.fault, template=template[:80])
+            names = list(rendered.missing)
+            if rendered.fault is not None:
+                self._log.warning("template_broken", names=names, fault=rendered.fault, template=template[:80])
+            else:  # a caller who gave no name is nothing to worry about
+                self._log.info("variable_missing", names=names, template=template[:80])
         return rendered.text
 
     def _recording(self) -> Path | None:

@@ -137,11 +137,12 @@ def fill_for_speech(fill: Fill, template: str, extra: Mapping[str, Any]) -> str:
         _gaps_marked.reset(token)
 
 
-_GAPS = re.compile(rf"{_GAP}(\s*{_GAP})+")
-_AT_THE_START = re.compile(rf"(^|[.!?]\s+){_GAP}[\s,;:]*(\w?)")
-_SET_OFF = re.compile(rf"\s*,\s*{_GAP}\s*(?=[.!?,;:]|$)")
-_BEFORE_A_SIGN = re.compile(rf"\s*{_GAP}\s*(?=[.!?,;:]|$)")
-_BETWEEN_WORDS = re.compile(rf"\s+{_GAP}\s+")
+# Bounded: a run of white space is not looked at from each of its places to its end.
+_GAPS = re.compile(rf"{_GAP}(?:\s{{0,9}}{_GAP})+")
+_AT_THE_START = re.compile(rf"(^|[.!?]\s{{1,9}}){_GAP}[\s,;:]*(\w?)")
+_SET_OFF = re.compile(rf"\s{{0,9}},\s{{0,9}}{_GAP}\s{{0,9}}(?=[.!?,;:]|$)")
+_BEFORE_A_SIGN = re.compile(rf"\s{{0,9}}{_GAP}\s{{0,9}}(?=[.!?,;:]|$)")
+_BETWEEN_WORDS = re.compile(rf"\s{{1,9}}{_GAP}\s{{1,9}}")
 
 
 def _without_gaps(text: str) -> str:

@@ -143,14 +143,16 @@ def test_a_terminal_shows_calls_and_trouble_and_not_how_the_parts_come_up() -> N
     def write(log: Any) -> None:
         log.info("engine_ready", pid=1)
         log.bind(call_id="0198-abcd").info("call_started", uri="sip:hello@localhost")
+        log.bind(call_id="0198-abcd").info("turn", reply="Yes.", modelLatency=0.4, turnLatency=655.3)
         log.warning("ari_unreachable", reason="no answer")
 
     shown = [line.partition(" ")[2] for line in lines_for_people(write)]
     assert shown == [
         "call abcd: call started uri=sip:hello@localhost",
+        "call abcd: turn reply=Yes. turnLatency=655.3",
         "warning ari unreachable reason='no answer'",
     ]
-    assert len(lines_for_people(write, "debug")) == 3
+    assert len(lines_for_people(write, "debug")) == 4
 
 
 def test_what_a_caller_sent_does_not_steer_the_terminal() -> None:
