@@ -44,6 +44,7 @@ from ari_assistant.config.instance import callers_address, instance_options
 from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_directory, port_is_free
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
+from ari_assistant.loop_watch import LoopWatch
 from ari_assistant.media.client import MediaPlane, MediaUnavailable
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
@@ -129,6 +130,7 @@ class Server:
         self._org_server: WebhookServer | None = None
         self._media: MediaPlane | None = None
         self._engines: list[EngineProcess] = []
+        self._loop_watch = LoopWatch()
         self._admission = Admission(max_calls=settings.max_calls, load=self._load)
 
     def stop(self) -> None:
@@ -148,7 +150,7 @@ class Server:
         told = (
             {**media.health, "serverLag": dict(media.lag), "restarts": media.restarts} if media is not None else {}
         )
-        return {"admission": self._admission.wire(), "media": told}
+        return {"admission": self._admission.wire(), "media": told, "loop": self._loop_watch.wire()}
 
     def _load(self) -> Load:
         if self._media is None:
@@ -284,6 +286,7 @@ class Server:
         gc.collect()
         gc.freeze()
         log.info("ready", seconds=round(time.monotonic() - began, 2))
+        await stack.enter_async_context(self._loop_watch.watching())
         self._announce(await self._dial_line(catalogue))
 
     # -- parts ----------------------------------------------------------------------------------------------

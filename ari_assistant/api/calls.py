@@ -12,7 +12,7 @@ import numpy as np
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT, ApiContext
-from ari_assistant.api.crud import found_in, partial
+from ari_assistant.api.crud import found_in, partial, written_to
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object
 from ari_assistant.api.listing import LIST_QUERY, listing
@@ -108,10 +108,13 @@ async def get(request: web.Request) -> web.Response:
 async def update(request: web.Request) -> web.Response:
     """Give a call a name."""
     patch = CallPatch.model_validate(await json_object(request))
-    call = await _found(request)
-    document = call.document | patch.wire() | {"updatedAt": iso_now()}
-    await request.app[CONTEXT].calls.save(document)
-    return web.json_response(document)
+
+    async def change(document: JsonObject) -> JsonObject:
+        return document | patch.wire() | {"updatedAt": iso_now()}
+
+    calls = request.app[CONTEXT].calls
+    call = await written_to(calls, "Call", request.match_info["id"], lambda own, id_: own.change(id_, change))
+    return web.json_response(call.document)
 
 
 @endpoints.add("DELETE", "/call/{id}", body=DeleteCalls, body_required=False, answer=Call, errors=(404,))
@@ -132,7 +135,7 @@ async def delete(request: web.Request) -> web.Response:
         except OSError as fault:
             await context.call_event("call.delete.failed", one.document)
             raise ApiFault(503, f"Call {one.id}: its artifacts could not be erased: {fault.strerror}") from fault
-        await context.calls.delete(one.id)
+        await written_to(context.calls, "Call", one.id, lambda own, id_: own.delete(id_))
         await context.call_event("call.deleted", one.document)
     return web.json_response(call.document)
 

@@ -16,7 +16,7 @@ from ari_assistant.api.documents import Schema, created, patched
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listing
-from ari_assistant.store.repositories import Listing, Resource
+from ari_assistant.store.repositories import Change, Listing, Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 
 __all__ = ["Crud", "Stored", "StoredResources", "found_in", "partial", "stored"]
@@ -28,7 +28,7 @@ class StoredResources(Protocol):
     async def get(self, resource_id: str) -> Resource | None: ...
     async def list(self, listing: Listing) -> list[Resource]: ...
     async def create(self, resource_id: str, document: JsonObject) -> Resource: ...
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None: ...
+    async def change(self, resource_id: str, change: Change) -> Resource | None: ...
     async def delete(self, resource_id: str) -> Resource | None: ...
 
 
@@ -65,7 +65,16 @@ def partial(name: str, *schemas: type[BaseModel]) -> JsonObject:
 
 async def found_in(resources: Any, noun: str, resource_id: str) -> Resource:
     """The resource with this id. Raises ApiFault (404); no id holds a NUL, which PostgreSQL would not take."""
-    resource: Resource | None = await resources.get(resource_id) if "\0" not in resource_id else None
+    return await written_to(resources, noun, resource_id, lambda own, id_: own.get(id_))
+
+
+Write = Callable[[Any, str], Awaitable[Resource | None]]
+"""`await write(resources, id)`: None when there is no resource with the id."""
+
+
+async def written_to(resources: Any, noun: str, resource_id: str, write: Write) -> Resource:
+    """What `write` gives. Raises ApiFault (404)."""
+    resource = await write(resources, resource_id) if "\0" not in resource_id else None
     if resource is None:
         raise not_found(noun, resource_id)
     return resource
@@ -134,21 +143,21 @@ class Crud:
 
     async def update(self, request: web.Request) -> web.Response:
         """Change: absent keys keep their values, null clears."""
-        resource = await self.found(request)
-        document = patched(
-            self.schema, resource.document, await json_object(request), two_spellings=self.two_spellings
-        )
-        await self.check(request, document)
-        replaced = await self._resources(request).replace(resource.id, document)
-        if replaced is None:
-            raise not_found(self.noun, resource.id)
-        return web.json_response(self.wire(replaced))
+        patch = await json_object(request)
+
+        async def change(document: JsonObject) -> JsonObject:
+            document = patched(self.schema, document, patch, two_spellings=self.two_spellings)
+            await self.check(request, document)
+            return document
+
+        return web.json_response(self.wire(await self._written(request, lambda own, id_: own.change(id_, change))))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete and return what it was. A body is accepted and not read."""
-        resource = await self.found(request)
-        await self._resources(request).delete(resource.id)
-        return web.json_response(self.wire(resource))
+        return web.json_response(self.wire(await self._written(request, lambda own, id_: own.delete(id_))))
+
+    async def _written(self, request: web.Request, write: Write) -> Resource:
+        return await written_to(self._resources(request), self.noun, request.match_info["id"], write)
 
     def _resources(self, request: web.Request) -> StoredResources:
         return self.resources(request.app[CONTEXT])

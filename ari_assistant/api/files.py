@@ -13,7 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.crud import found_in, stored
+from ari_assistant.api.crud import Write, found_in, stored, written_to
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listing
@@ -41,6 +41,10 @@ _MIMETYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 async def _found(request: web.Request) -> Resource:
     return await found_in(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"])
+
+
+async def _written(request: web.Request, write: Write) -> Resource:
+    return await written_to(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"], write)
 
 
 @endpoints.add("POST", "/file", body=_UPLOAD, body_type="multipart/form-data", answer=_ANSWER, status=201)
@@ -189,19 +193,16 @@ async def content(request: web.Request) -> web.StreamResponse:
 async def update(request: web.Request) -> web.Response:
     """Rename a file."""
     patch = FilePatch.model_validate(await json_object(request))
-    file = await _found(request)
-    document = file.document | ({"name": patch.name} if patch.name is not None else {})
-    replaced = await request.app[CONTEXT].catalogue.files.replace(file.id, document)
-    if replaced is None:
-        raise not_found("File", file.id)
-    return web.json_response(replaced.wire())
+
+    async def change(document: JsonObject) -> JsonObject:
+        return document | ({"name": patch.name} if patch.name is not None else {})
+
+    return web.json_response((await _written(request, lambda files, id_: files.change(id_, change))).wire())
 
 
 @endpoints.add("DELETE", "/file/{id}", answer=_ANSWER, errors=(404,))
 async def delete(request: web.Request) -> web.Response:
     """Delete a file and return what it was."""
     file = await _found(request)
-    context = request.app[CONTEXT]
-    await asyncio.to_thread((context.files_dir / file.id).unlink, missing_ok=True)
-    await context.catalogue.files.delete(file.id)
-    return web.json_response(file.wire())
+    await asyncio.to_thread((request.app[CONTEXT].files_dir / file.id).unlink, missing_ok=True)
+    return web.json_response((await _written(request, lambda files, id_: files.delete(id_))).wire())

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_assistant.store.repositories import (
     Assistants,
+    Change,
     Listing,
     PhoneNumbers,
     Repository,
@@ -68,10 +69,10 @@ class Overlaid:
         """Store a new one."""
         return await self._stored.create(resource_id, document)
 
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
-        """Store a changed one; None when it is gone. Raises FromFile."""
+    async def change(self, resource_id: str, change: Change) -> Resource | None:
+        """See `Repository`. Raises FromFile."""
         self._refuse_file(resource_id)
-        return await self._stored.replace(resource_id, document)
+        return await self._stored.change(resource_id, change)
 
     async def delete(self, resource_id: str) -> Resource | None:
         """Remove one and return what it was. Raises FromFile."""
@@ -97,11 +98,15 @@ class OverlaidNumbers(Overlaid):
         self._check_uri(resource_id, document)
         return await super().create(resource_id, document)
 
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
+    async def change(self, resource_id: str, change: Change) -> Resource | None:
         """See `Overlaid`. Raises SipUriTaken."""
-        self._refuse_file(resource_id)
-        self._check_uri(resource_id, document)
-        return await super().replace(resource_id, document)
+
+        async def checked(document: JsonObject) -> JsonObject:
+            document = await change(document)
+            self._check_uri(resource_id, document)
+            return document
+
+        return await super().change(resource_id, checked)
 
     def _check_uri(self, resource_id: str, document: JsonObject) -> None:
         uri = _uri(document)

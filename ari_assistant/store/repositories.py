@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import operator
-from collections.abc import AsyncGenerator, Mapping
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +24,7 @@ from ari_assistant.vapi.phone_number import phone_number_schema
 __all__ = [
     "Assistants",
     "Calls",
+    "Change",
     "Listing",
     "PhoneNumbers",
     "Resource",
@@ -30,6 +34,11 @@ __all__ = [
 
 Row = TypeVar("Row", AssistantRow, PhoneNumberRow, CallRow, ResourceRow)
 
+Change = Callable[[JsonObject], Awaitable[JsonObject]]
+"""`await change(document)`: the document as it shall be. It may raise, and may be asked again with a newer one."""
+
+_NO_SESSION = {"synchronize_session": False}
+"""The session holds nothing that the statement changes."""
 _COMPARISONS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 
 
@@ -98,6 +107,7 @@ class Repository(Generic[Row]):
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
         self._org_id = org_id
         self._memory = ReadMemory(enabled=self._remembers and engine.dialect.name == "sqlite")
+        self._writers: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def _columns(self, document: JsonObject) -> dict[str, Any]:
         """The searched columns of a document."""
@@ -185,21 +195,57 @@ class Repository(Generic[Row]):
             query = query.where(or_(*(func.lower(text).contains(part, autoescape=True) for text in texts)))
         return query
 
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
-        """Store a changed document; None when the resource is gone."""
-        await self._check(resource_id, document)
+    async def change(self, resource_id: str, change: Change) -> Resource | None:
+        """Read, change and store a document in one step; None when there is none.
+
+        Those who change it at the same time take turns, here by a lock. Another server on the same database is
+        noticed when the document is not what was read any more: then `change` is asked again.
+        """
+        async with self._alone(resource_id):
+            while True:
+                async with self._sessions() as session:
+                    query = select(cast(self._row.document, Text).label("text")).where(*self._is(resource_id))
+                    text = await session.scalar(query)
+                if text is None:
+                    return None
+                document = await change(json.loads(text))
+                await self._check(resource_id, document)
+                changed = await self._store(resource_id, document, instead_of=text)
+                if changed is not None:
+                    return changed
+
+    async def _store(self, resource_id: str, document: JsonObject, *, instead_of: str) -> Resource | None:
+        """None: what is stored is not `instead_of`."""
         values = {"document": document, "updated_at": iso(datetime.now(UTC)), **self._columns(document)}
-        async with self._writing() as session:
-            await session.execute(update(self._row).where(self._row.id == resource_id).values(**values))
-        return await self.get(resource_id)
+        query = (
+            update(self._row)
+            .where(*self._is(resource_id), cast(self._row.document, Text) == instead_of)
+            .values(**values)
+            .returning(self._row)
+        )
+        try:
+            async with self._writing() as session:
+                row = await session.scalar(query, execution_options=_NO_SESSION)
+                return None if row is None else _resource(row)
+        except IntegrityError:
+            await self._check(resource_id, document)  # somebody was faster: say who
+            raise
 
     async def delete(self, resource_id: str) -> Resource | None:
         """Remove it and return what it was; None when it was not there."""
-        found = await self.get(resource_id)
-        if found is not None:
-            async with self._writing() as session:
-                await session.execute(delete(self._row).where(self._row.id == resource_id))
-        return found
+        query = delete(self._row).where(*self._is(resource_id)).returning(self._row)
+        async with self._alone(resource_id), self._writing() as session:
+            row = await session.scalar(query, execution_options=_NO_SESSION)
+            return None if row is None else _resource(row)
+
+    def _alone(self, resource_id: str) -> asyncio.Lock:
+        """Held by who writes this resource."""
+        return self._writers.setdefault(resource_id, asyncio.Lock())
+
+    def _is(self, resource_id: str) -> Sequence[Any]:
+        """The conditions that select one resource."""
+        mine = self._row.id == resource_id
+        return (mine,) if self._kind is None else (mine, ResourceRow.kind == self._kind)
 
 
 def _resource(row: AssistantRow | PhoneNumberRow | CallRow | ResourceRow) -> Resource:
@@ -282,8 +328,8 @@ class Calls(Repository[CallRow]):
 
         `if_there`: a call that has been erased stays erased, and False is returned.
         """
-        async with self._sessions.begin() as session:
-            known = await session.get(CallRow, document["id"])
+        async with self._alone(document["id"]), self._sessions.begin() as session:
+            known = await session.get(CallRow, document["id"], with_for_update=True)
             if known is None and if_there:
                 return False
             if known is not None and document.get("name") is None and known.document.get("name") is not None:
