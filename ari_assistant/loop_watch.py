@@ -24,12 +24,14 @@ LIMIT_SECONDS: Final = 0.05
 """The loop may not stand for longer: two and a half packets of a call (ptime 20 ms)."""
 _BEAT_SECONDS = 0.01
 _LOOK_SECONDS = 0.02
-_FRAMES = 6
+_FRAMES = 8
+_OURS = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The loop stood for `seconds`; `where` is what it did then, the innermost call first, if somebody saw it."""
+    """The loop stood for `seconds`; `where` is what it did then (the innermost call first),
+    if somebody saw it."""
 
     seconds: float
     where: tuple[str, ...] = ()
@@ -97,10 +99,12 @@ class LoopWatch:
 
 
 def _calls(frame: FrameType | None) -> tuple[str, ...]:
+    """Where a thread is: the innermost call, and those of our own that led there."""
     found: list[str] = []
     while frame is not None and len(found) < _FRAMES:
-        code = frame.f_code
-        found.append(f"{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}")
+        file = Path(frame.f_code.co_filename)
+        if not found or _OURS in file.parents:
+            found.append(f"{file.name}:{frame.f_lineno} {frame.f_code.co_name}")
         frame = frame.f_back
     return tuple(found)
 

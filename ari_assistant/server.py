@@ -7,8 +7,10 @@ import gc
 import secrets
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -58,7 +60,7 @@ from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.credentials import authentication_plan
-from ari_assistant.store.database import migrate, open_database
+from ari_assistant.store.database import migrate, open_connections, open_database
 from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.endpointing import Waits
@@ -76,6 +78,8 @@ log = get_logger("server")
 
 ORG_ID = file_id("org", "self-hosted")
 _DRAIN_SECONDS = 15.0
+_THREADS = 8
+"""For files, name resolution and the built-in dialogue."""
 _PACKAGES = {
     "moonshine": ("moonshine_voice", "local"),
     "faster-whisper": ("faster_whisper", "whisper"),
@@ -196,6 +200,7 @@ class Server:
         """Everything up to the line that says what to dial; `stack` takes it down again in reverse order."""
         settings = self._settings
         began = time.monotonic()
+        await _start_threads()
         data = settings.data_dir.resolve()
         data.mkdir(parents=True, exist_ok=True)
         try:
@@ -239,6 +244,7 @@ class Server:
         )
         self._catalogue = catalogue
         await migrate(settings.database)
+        await open_connections(engine)
         self._ready["database"] = True
         if abandoned := await calls.end_abandoned(reason=ABANDONED.reason):
             log.warning("calls_abandoned", count=abandoned, hint="the server was killed while they ran")
@@ -253,6 +259,7 @@ class Server:
             policy,
         )
         stack.push_async_callback(models.aclose)
+        loading = start(models.load(), name="load-models")
         self._ari = AriClient(credentials, settings.ari_app, reconcile=self._reconcile)
         media_address = None if settings.uses_running_asterisk else callers_address(settings)
         self._authenticator = SipAuthenticator(self._ari, catalogue, media_address=media_address)
@@ -277,6 +284,7 @@ class Server:
         await self._wait_for_engines(engines, voice, services.options.prompts)
         await self._wait_for_media(media)
         self._ready["media"] = True
+        await loading
         start(self._ari.run(), name="ari")
         await self._ari.connected.wait()
         self._ready["ari"] = self._ready["asterisk"] = True
@@ -568,6 +576,14 @@ class Server:
             _, pending = await asyncio.wait(self._lasting, timeout=_DRAIN_SECONDS)
             if pending:
                 log.warning("messages_not_delivered", count=len(pending))
+
+
+async def _start_threads() -> None:
+    """Start the threads of `asyncio.to_thread`: who starts one waits until it runs, and that must not be a call."""
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
+    asyncio.get_running_loop().set_default_executor(threads)
+    together = threading.Barrier(_THREADS)
+    await asyncio.gather(*(asyncio.to_thread(together.wait) for _ in range(_THREADS)))
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ari_assistant.api.listing import LIST_QUERY, listing
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.file import File, FilePatch
+from ari_assistant.vapi.json_text import read_json
 
 __all__ = ["endpoints"]
 
@@ -136,8 +136,8 @@ def _further(fields: dict[str, str]) -> JsonObject:
         found["purpose"] = fields["purpose"]
     if "metadata" in fields:
         try:
-            metadata = json.loads(fields["metadata"])
-        except (ValueError, RecursionError):
+            metadata = read_json(fields["metadata"])
+        except ValueError:
             metadata = None
         if not isinstance(metadata, dict):
             raise ApiFault(400, ["metadata must be a JSON object"])

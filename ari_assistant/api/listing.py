@@ -75,7 +75,9 @@ def listing(
             if value != "createdAt":
                 faults.append("sortBy must be one of the following values: createdAt")
         elif search and name == "search":
-            part = value
+            # Where a number is meant, its `+` may be missing here, or there; in a query it often comes as a space.
+            digits = value.strip().removeprefix("+")
+            part = digits if digits.isdecimal() else value
         elif name in (equal or {}):
             columns[(equal or {})[name]] = value
         elif name in in_document:

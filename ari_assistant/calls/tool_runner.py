@@ -29,6 +29,7 @@ from ari_assistant.providers.model import ToolCall
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import AnyDestination, AssistantDestination, Destination
+from ari_assistant.vapi.json_text import read_json
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import (
     ApiRequestTool,
@@ -71,8 +72,8 @@ class Outcome:
 def arguments_of(call: ToolCall) -> JsonObject:
     """The arguments as an object; a model that writes no JSON object gives none."""
     try:
-        given: Any = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
+        given = read_json(call.arguments or "{}")
+    except ValueError:
         return {}
     return given if isinstance(given, dict) else {}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,6 +26,7 @@ from ari_assistant.vapi.sip_uri import SipUri
 
 __all__ = ["AmbiguousNumber", "Catalogue", "FromFile", "Overlaid", "file_id"]
 
+_INTERNATIONAL = re.compile(r"\+?[1-9][0-9]{6,14}")
 _NAMESPACE = uuid.UUID("6c7a9d5e-1d53-5b0e-9a0e-2b1f4c1d7a10")
 
 
@@ -136,10 +139,17 @@ class Catalogue:
         self.credentials = Resources(engine, org_id=org_id, kind="credential")
 
     async def find_number(self, uri: SipUri, *, host_is_ours: bool) -> Resource | None:
-        """The number that was dialled: by the whole URI, else by its user when the host is this machine.
+        """The number that was dialled: by the whole URI, else by its user when the host is this machine; and where
+        nothing has it as it was dialled, with or without the `+` of an international number (E.164).
 
         Raises AmbiguousNumber when only the user fits, and fits several.
         """
+        found = await self._find_exactly(uri, host_is_ours=host_is_ours)
+        if found is None and (other := _other_spelling(uri)) is not None:
+            found = await self._find_exactly(other, host_is_ours=host_is_ours)
+        return found
+
+    async def _find_exactly(self, uri: SipUri, *, host_is_ours: bool) -> Resource | None:
         candidates = [
             *(r for r in self.phone_numbers.file.values() if _uri(r.document).user == uri.user),
             *await self._numbers.with_user(uri.user),
@@ -152,6 +162,13 @@ class Catalogue:
         if len(candidates) > 1:
             raise AmbiguousNumber(", ".join(str(_uri(resource.document)) for resource in candidates))
         return candidates[0]
+
+
+def _other_spelling(uri: SipUri) -> SipUri | None:
+    """`+15551230001` for `15551230001`, and the other way round; None for what is no such number."""
+    if _INTERNATIONAL.fullmatch(uri.user) is None:
+        return None
+    return replace(uri, user=uri.user[1:] if uri.user.startswith("+") else f"+{uri.user}")
 
 
 def _uri(document: JsonObject) -> SipUri:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-__all__ = ["database_url", "migrate", "migrate_back", "open_database"]
+__all__ = ["database_url", "migrate", "migrate_back", "open_connections", "open_database"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -42,6 +44,15 @@ def open_database(url: str) -> AsyncEngine:
         cursor.close()
 
     return engine
+
+
+async def open_connections(engine: AsyncEngine) -> None:
+    """Open the connections of SQLite's pool. Each is a thread, and who starts a thread waits until it runs."""
+    if engine.dialect.name != "sqlite" or not isinstance(engine.pool, AsyncAdaptedQueuePool):
+        return
+    async with AsyncExitStack() as stack:
+        for _ in range(engine.pool.size()):
+            await stack.enter_async_context(engine.connect())
 
 
 def _config(url: str) -> Config:

@@ -38,10 +38,17 @@ _VENDOR_FIELDS: dict[str, frozenset[str]] = {
 }
 
 
+class TranscriberAutoFallback(Contract):
+    """Whether transcribers are tried that are not in the plan. Here one always is: the local engine, at the end."""
+
+    enabled: bool | None = None
+
+
 class TranscriberFallbackPlan(Contract):
     """The transcribers that are tried when this one fails, in order."""
 
     transcribers: list[JsonObject] | None = None
+    auto_fallback: TranscriberAutoFallback | None = None
 
 
 class Transcriber(VendorContract):

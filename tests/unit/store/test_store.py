@@ -194,6 +194,26 @@ async def test_numbers_are_found_by_the_whole_uri_else_by_user_when_the_host_is_
         await find("sip:amy@192.0.2.2", ours=True)
 
 
+async def test_an_international_number_is_found_with_and_without_its_plus(catalogue: Catalogue) -> None:
+    await catalogue.phone_numbers.create("n1", number("sip:+15551230001@pbx.example"))
+    await catalogue.phone_numbers.create("n2", number("sip:15551230002@pbx.example"))
+    await catalogue.phone_numbers.create("n3", number("sip:+204@pbx.example"))
+
+    async def find(uri: str, *, ours: bool = False) -> str | None:
+        found = await catalogue.find_number(SipUri.parse(uri), host_is_ours=ours)
+        return found.id if found else None
+
+    assert await find("sip:15551230001@pbx.example") == "n1"
+    assert await find("sip:15551230001@192.0.2.2", ours=True) == "n1"
+    assert await find("sip:+15551230002@192.0.2.2", ours=True) == "n2"
+    assert await find("sip:15551230001@192.0.2.2") is None
+    assert await find("sip:204@pbx.example") is None  # an extension is what it is
+    # Both spellings may be numbers of their own; what was dialled is what is found.
+    await catalogue.phone_numbers.create("n4", number("sip:15551230001@pbx.example"))
+    assert await find("sip:15551230001@192.0.2.2", ours=True) == "n4"
+    assert await find("sip:+15551230001@192.0.2.2", ours=True) == "n1"
+
+
 async def test_resources_of_the_file_are_listed_and_read_only(catalogue: Catalogue) -> None:
     assert [r.id for r in await catalogue.phone_numbers.list(Listing())] == ["f1"]
     assert await catalogue.phone_numbers.list(Listing(times={"created_at_gt": "2027"})) == []
