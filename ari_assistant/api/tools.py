@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
@@ -22,6 +20,7 @@ from ari_assistant.vapi.credential import (
     credential_union,
     without_secrets,
 )
+from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.squad import Squad
 from ari_assistant.vapi.structured_output import StructuredOutput
 from ari_assistant.vapi.tool import (
@@ -51,8 +50,8 @@ async def _check_squad(request: web.Request, document: JsonObject) -> None:
 async def _check_output(_: web.Request, document: JsonObject) -> None:
     if document.get("type") == "regex":
         try:
-            re.compile(document.get("regex") or "")
-        except re.error as fault:
+            Pattern(document.get("regex") or "")
+        except BadPattern as fault:
             raise ApiFault(400, [f"regex must be a regular expression: {fault}"]) from None
 
 

@@ -169,7 +169,7 @@ async def structured_outputs(
     async def one(output: StructuredOutput) -> Any:
         if output.type == "regex":
             try:
-                return Pattern(output.regex or "").find(transcript)
+                return await asyncio.to_thread(Pattern(output.regex or "").find, transcript)
             except BadPattern:
                 return None
         if analyst is None:

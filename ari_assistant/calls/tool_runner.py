@@ -128,7 +128,10 @@ class ToolRunner:
                 outcomes[call.id] = Outcome(call, f"There is no tool named {call.name}.", failed=True)
                 continue
             tool = offered.tool
-            if is_refused(tool.rejection_plan, self._history().openai_messages(), self.fill):
+            # In a thread: the plan's expressions and templates are its author's.
+            if tool.rejection_plan is not None and await asyncio.to_thread(
+                is_refused, tool.rejection_plan, self._history().openai_messages(), self.fill
+            ):
                 outcomes[call.id] = Outcome(call, "The tool was refused: its conditions are not met.", failed=True)
                 continue
             arguments = arguments_of(call)
