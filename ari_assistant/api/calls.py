@@ -15,7 +15,7 @@ from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.crud import found_in, partial, written_to
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object
-from ari_assistant.api.listing import LIST_QUERY, listing
+from ari_assistant.api.listing import LIST_QUERY, listed, listing
 from ari_assistant.calls.outbound import CallRefused
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject, iso_now
@@ -91,11 +91,10 @@ async def _check_assistant(context: ApiContext, body: CreateCall) -> None:
     answer={"type": "array", "items": {"type": "object"}},
     errors=(400,),
 )
-async def list_all(request: web.Request) -> web.Response:
+async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     filters = listing(request, {"id": "id", "assistantId": "assistant_id", "phoneNumberId": "phone_number_id"})
-    text = await request.app[CONTEXT].calls.list_json(filters)
-    return web.Response(text=text, content_type="application/json")
+    return await listed(request, request.app[CONTEXT].calls.json_pages(filters))
 
 
 @endpoints.add("GET", "/call/{id}", answer=Call, errors=(404,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -15,7 +15,7 @@ from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.documents import Schema, created, patched
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import json_object, not_found
-from ari_assistant.api.listing import LIST_QUERY, listing
+from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
 from ari_assistant.store.repositories import Change, Listing, Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 
@@ -26,7 +26,7 @@ class StoredResources(Protocol):
     """What the endpoints need of a repository."""
 
     async def get(self, resource_id: str) -> Resource | None: ...
-    async def list(self, listing: Listing) -> list[Resource]: ...
+    def pages(self, listing: Listing) -> AsyncGenerator[Sequence[Resource], None]: ...
     async def create(self, resource_id: str, document: JsonObject) -> Resource: ...
     async def change(self, resource_id: str, change: Change) -> Resource | None: ...
     async def delete(self, resource_id: str) -> Resource | None: ...
@@ -132,10 +132,9 @@ class Crud:
         resource = await self._resources(request).create(new_id(), document)
         return web.json_response(self.wire(resource), status=201)
 
-    async def list_all(self, request: web.Request) -> web.Response:
+    async def list_all(self, request: web.Request) -> web.StreamResponse:
         """All, newest first."""
-        found = await self._resources(request).list(listing(request))
-        return web.json_response([self.wire(resource) for resource in found])
+        return await listed(request, wired(self._resources(request).pages(listing(request)), self.wire))
 
     async def get(self, request: web.Request) -> web.Response:
         """One."""

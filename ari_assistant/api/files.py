@@ -15,7 +15,7 @@ from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import Write, found_in, stored, written_to
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
-from ari_assistant.api.listing import LIST_QUERY, listing
+from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.file import File, FilePatch
@@ -163,11 +163,10 @@ async def _receive(part: BodyPartReader, path: Path) -> int:
     answer={"type": "array", "items": {"type": "object"}},
     errors=(400,),
 )
-async def list_all(request: web.Request) -> web.Response:
+async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     wanted = listing(request, in_document={"purpose"})
-    files = await request.app[CONTEXT].catalogue.files.list(wanted)
-    return web.json_response([file.wire() for file in files])
+    return await listed(request, wired(request.app[CONTEXT].catalogue.files.pages(wanted), Resource.wire))
 
 
 @endpoints.add("GET", "/file/{id}", answer=_ANSWER, errors=(404,))

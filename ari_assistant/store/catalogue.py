@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -57,12 +58,25 @@ class Overlaid:
     async def list(self, listing: Listing) -> list[Resource]:
         """The database's, newest first, then the file's."""
         stored = await self._stored.list(listing)
-        room = listing.limit - len(stored)
+        return [*stored, *await self._behind(listing, len(stored))]
+
+    async def pages(self, listing: Listing) -> AsyncGenerator[Sequence[Resource], None]:
+        """`list`, some at a time."""
+        stored = 0
+        async with aclosing(self._stored.pages(listing)) as pages:
+            async for page in pages:
+                stored += len(page)
+                yield page
+        if behind := await self._behind(listing, stored):
+            yield behind
+
+    async def _behind(self, listing: Listing, stored: int) -> Sequence[Resource]:
+        """The file's, for which there is room behind so many of the database's."""
+        room = listing.limit - stored
         if room <= 0 or not self.file:
-            return stored
-        fits: Sequence[Resource] = self._file_fitting(listing)
+            return ()
         skipped = max(0, listing.offset - await self._stored.count(listing)) if listing.offset else 0
-        return [*stored, *fits[skipped : skipped + room]]
+        return self._file_fitting(listing)[skipped : skipped + room]
 
     async def count(self, listing: Listing) -> int:
         """How many there are without the limit."""

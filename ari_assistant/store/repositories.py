@@ -7,7 +7,7 @@ import json
 import operator
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -37,6 +37,7 @@ Row = TypeVar("Row", AssistantRow, PhoneNumberRow, CallRow, ResourceRow)
 Change = Callable[[JsonObject], Awaitable[JsonObject]]
 """`await change(document)`: the document as it shall be. It may raise, and may be asked again with a newer one."""
 
+_PAGE = 50
 _NO_SESSION = {"synchronize_session": False}
 """The session holds nothing that the statement changes."""
 _COMPARISONS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
@@ -153,11 +154,29 @@ class Repository(Generic[Row]):
         """Newest first, unless the listing says otherwise."""
 
         async def query() -> list[Resource]:
-            async with self._sessions() as session:
-                rows = await session.scalars(self._selected(select(self._row), listing))
-                return [_resource(row) for row in rows]
+            return [resource async for page in self.pages(listing) for resource in page]
 
         return await self._memory.answer(f"list {listing!r}", query)
+
+    async def pages(self, listing: Listing) -> AsyncGenerator[Sequence[Resource], None]:
+        """`list`, some at a time, read in a thread: a thousand documents at once would hold the event loop."""
+        async with aclosing(self._texts(listing)) as texts:
+            async for page in texts:
+                yield await asyncio.to_thread(_read_all, page)
+
+    async def _texts(self, listing: Listing) -> AsyncGenerator[Sequence[Any], None]:
+        """Rows of (id, org_id, created_at, updated_at, document as text). Which ones they are is settled first."""
+        row = self._row
+        columns = (row.id, row.org_id, row.created_at, row.updated_at, cast(row.document, Text).label("text"))
+        async with self._sessions() as session:
+            ids = list(await session.scalars(self._selected(select(row.id), listing)))
+        for start in range(0, len(ids), _PAGE):
+            wanted = ids[start : start + _PAGE]
+            async with self._sessions() as session:
+                found = {
+                    text.id: text for text in await session.execute(select(*columns).where(row.id.in_(wanted)))
+                }
+            yield [found[resource_id] for resource_id in wanted if resource_id in found]
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[AsyncSession, None]:
@@ -252,6 +271,10 @@ def _resource(row: AssistantRow | PhoneNumberRow | CallRow | ResourceRow) -> Res
     return Resource(row.id, row.org_id, row.created_at, row.updated_at, row.document)
 
 
+def _read_all(rows: Sequence[Any]) -> Sequence[Resource]:
+    return [Resource(r.id, r.org_id, r.created_at, r.updated_at, json.loads(r.text)) for r in rows]
+
+
 class Assistants(Repository[AssistantRow]):
     """Stored assistants."""
 
@@ -317,11 +340,11 @@ class Calls(Repository[CallRow]):
             "voice_characters": breakdown.get("ttsCharacters", 0),
         }
 
-    async def list_json(self, listing: Listing) -> str:
-        """The documents of `list` as the text of a JSON array, without reading and writing each of them."""
-        query = self._selected(select(cast(CallRow.document, Text)), listing)
-        async with self._sessions() as session:
-            return f"[{','.join(await session.scalars(query))}]"
+    async def json_pages(self, listing: Listing) -> AsyncGenerator[Sequence[str], None]:
+        """The documents of `pages` as JSON, without reading and writing each of them."""
+        async with aclosing(self._texts(listing)) as texts:
+            async for page in texts:
+                yield [row.text for row in page]
 
     async def save(self, document: JsonObject, *, if_there: bool = False) -> bool:
         """Store a call as it is now: new, or changed. The name that it was given meanwhile is kept.
