@@ -12,7 +12,7 @@ import numpy as np
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT, ApiContext
-from ari_assistant.api.crud import found_in, partial, written_to
+from ari_assistant.api.crud import existing, found_in, partial
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object
 from ari_assistant.api.listing import LIST_QUERY, listed, listing
@@ -112,7 +112,7 @@ async def update(request: web.Request) -> web.Response:
         return document | patch.wire() | {"updatedAt": iso_now()}
 
     calls = request.app[CONTEXT].calls
-    call = await written_to(calls, "Call", request.match_info["id"], lambda own, id_: own.change(id_, change))
+    call = await existing(calls, "Call", request.match_info["id"], lambda own, id_: own.change(id_, change))
     return web.json_response(call.document)
 
 
@@ -120,7 +120,7 @@ async def update(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """Erase the data of ended calls, the recordings too, and return the call as it was."""
     body = await json_object(request) if request.can_read_body else {}
-    further = DeleteCalls.model_validate(body).ids or []
+    further = dict.fromkeys(DeleteCalls.model_validate(body).ids or [])
     call = await _found(request)
     calls = [call, *[await _found(request, other) for other in further if other != call.id]]
     for one in calls:
@@ -134,7 +134,7 @@ async def delete(request: web.Request) -> web.Response:
         except OSError as fault:
             await context.call_event("call.delete.failed", one.document)
             raise ApiFault(503, f"Call {one.id}: its artifacts could not be erased: {fault.strerror}") from fault
-        await written_to(context.calls, "Call", one.id, lambda own, id_: own.delete(id_))
+        await existing(context.calls, "Call", one.id, lambda own, id_: own.delete(id_))
         await context.call_event("call.deleted", one.document)
     return web.json_response(call.document)
 

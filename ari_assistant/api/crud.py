@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -14,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.documents import Schema, created, patched
 from ari_assistant.api.endpoint import Endpoints, Query
-from ari_assistant.api.errors import json_object, not_found
+from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
 from ari_assistant.store.repositories import Change, Listing, Resource
 from ari_assistant.vapi.base import JsonObject, new_id
+from ari_assistant.vapi.json_text import check_size
 
 __all__ = ["Crud", "Stored", "StoredResources", "found_in", "partial", "stored"]
 
@@ -64,17 +66,17 @@ def partial(name: str, *schemas: type[BaseModel]) -> JsonObject:
 
 
 async def found_in(resources: Any, noun: str, resource_id: str) -> Resource:
-    """The resource with this id. Raises ApiFault (404); no id holds a NUL, which PostgreSQL would not take."""
-    return await written_to(resources, noun, resource_id, lambda own, id_: own.get(id_))
+    """The resource with this id. Raises ApiFault (404)."""
+    return await existing(resources, noun, resource_id, lambda own, id_: own.get(id_))
 
 
-Write = Callable[[Any, str], Awaitable[Resource | None]]
-"""`await write(resources, id)`: None when there is no resource with the id."""
+Act = Callable[[Any, str], Awaitable[Resource | None]]
+"""`await act(resources, id)`: what is read or written, None when there is no resource with the id."""
 
 
-async def written_to(resources: Any, noun: str, resource_id: str, write: Write) -> Resource:
-    """What `write` gives. Raises ApiFault (404)."""
-    resource = await write(resources, resource_id) if "\0" not in resource_id else None
+async def existing(resources: Any, noun: str, resource_id: str, act: Act) -> Resource:
+    """What `act` gives. Raises ApiFault (404); no id holds a NUL, which PostgreSQL would not take."""
+    resource = await act(resources, resource_id) if "\0" not in resource_id else None
     if resource is None:
         raise not_found(noun, resource_id)
     return resource
@@ -147,16 +149,22 @@ class Crud:
         async def change(document: JsonObject) -> JsonObject:
             document = patched(self.schema, document, patch, two_spellings=self.two_spellings)
             await self.check(request, document)
+            try:
+                check_size(json.dumps(document, ensure_ascii=False))
+            except ValueError as fault:
+                raise ApiFault(400, f"with this change the document cannot be taken: {fault}") from None
             return document
 
-        return web.json_response(self.wire(await self._written(request, lambda own, id_: own.change(id_, change))))
+        return web.json_response(
+            self.wire(await self._existing(request, lambda own, id_: own.change(id_, change)))
+        )
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete and return what it was. A body is accepted and not read."""
-        return web.json_response(self.wire(await self._written(request, lambda own, id_: own.delete(id_))))
+        return web.json_response(self.wire(await self._existing(request, lambda own, id_: own.delete(id_))))
 
-    async def _written(self, request: web.Request, write: Write) -> Resource:
-        return await written_to(self._resources(request), self.noun, request.match_info["id"], write)
+    async def _existing(self, request: web.Request, act: Act) -> Resource:
+        return await existing(self._resources(request), self.noun, request.match_info["id"], act)
 
     def _resources(self, request: web.Request) -> StoredResources:
         return self.resources(request.app[CONTEXT])

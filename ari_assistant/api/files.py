@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.crud import Write, found_in, stored, written_to
+from ari_assistant.api.crud import Act, existing, found_in, stored
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
@@ -43,8 +43,8 @@ async def _found(request: web.Request) -> Resource:
     return await found_in(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"])
 
 
-async def _written(request: web.Request, write: Write) -> Resource:
-    return await written_to(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"], write)
+async def _existing(request: web.Request, act: Act) -> Resource:
+    return await existing(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"], act)
 
 
 @endpoints.add("POST", "/file", body=_UPLOAD, body_type="multipart/form-data", answer=_ANSWER, status=201)
@@ -196,7 +196,7 @@ async def update(request: web.Request) -> web.Response:
     async def change(document: JsonObject) -> JsonObject:
         return document | ({"name": patch.name} if patch.name is not None else {})
 
-    return web.json_response((await _written(request, lambda files, id_: files.change(id_, change))).wire())
+    return web.json_response((await _existing(request, lambda files, id_: files.change(id_, change))).wire())
 
 
 @endpoints.add("DELETE", "/file/{id}", answer=_ANSWER, errors=(404,))
@@ -204,4 +204,4 @@ async def delete(request: web.Request) -> web.Response:
     """Delete a file and return what it was."""
     file = await _found(request)
     await asyncio.to_thread((request.app[CONTEXT].files_dir / file.id).unlink, missing_ok=True)
-    return web.json_response((await _written(request, lambda files, id_: files.delete(id_))).wire())
+    return web.json_response((await _existing(request, lambda files, id_: files.delete(id_))).wire())

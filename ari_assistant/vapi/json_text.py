@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, Final, NoReturn
 
-__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "MAX_VALUES", "read_json"]
+__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "MAX_VALUES", "check_size", "read_json"]
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 """Of one document: parsing, checking and storing more holds the event loop too long."""
@@ -25,18 +25,23 @@ def read_json(text: str | bytes) -> Any:
     come back as no JSON; a text that is no Unicode, or holds NUL, which PostgreSQL does not take; too long, too many
     values, or too deep a nesting.
     """
-    if len(text) > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"it must not be longer than {MAX_DOCUMENT_BYTES} bytes")
     if isinstance(text, bytes):
         text = text.decode("utf-8")
-    if _values(text) > MAX_VALUES and _values(_STRING.sub("", text)) > MAX_VALUES:  # before they are built
-        raise ValueError(f"it must not hold more than {MAX_VALUES} values")
+    check_size(text)
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError(f"it must not be nested deeper than {MAX_DEPTH} levels") from None
     _check(value, escaped="\\u" in text)
     return value
+
+
+def check_size(text: str) -> None:
+    """Raises ValueError when a JSON text is too long or has too many values, before they are built."""
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"it must not be longer than {MAX_DOCUMENT_BYTES} bytes")
+    if _values(text) > MAX_VALUES and _values(_STRING.sub("", text)) > MAX_VALUES:
+        raise ValueError(f"it must not hold more than {MAX_VALUES} values")
 
 
 def _values(text: str) -> int:

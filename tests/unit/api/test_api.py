@@ -382,3 +382,11 @@ async def test_a_document_that_would_stop_all_calls_is_refused_by_name_and_limit
         else:
             assert status in (400, 404, 413)
     assert await api("GET", "/assistant") == (200, [])
+
+
+async def test_a_document_does_not_grow_over_the_limit_by_many_changes(api: Api) -> None:
+    _, created = await api("POST", "/assistant", {"metadata": {"text": "a" * 600_000}})
+    path = f"/assistant/{created['id']}"
+    status, refused = await api("PATCH", path, {"observabilityPlan": {"text": "a" * 600_000}})
+    assert (status, "1048576" in refused["message"]) == (400, True)
+    assert await api("GET", path) == (200, created)
