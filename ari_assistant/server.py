@@ -7,8 +7,10 @@ import gc
 import secrets
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -45,6 +47,7 @@ from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_dir
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
 from ari_assistant.fault import Fault
+from ari_assistant.loop_watch import LoopWatch
 from ari_assistant.media.client import MediaPlane, MediaUnavailable
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
@@ -58,7 +61,7 @@ from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.credentials import authentication_plan
-from ari_assistant.store.database import migrate, open_database
+from ari_assistant.store.database import migrate, open_connections, open_database
 from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger, lines_lost
 from ari_assistant.turns.endpointing import Waits
@@ -76,6 +79,8 @@ log = get_logger("server")
 
 ORG_ID = file_id("org", "self-hosted")
 _DRAIN_SECONDS = 15.0
+_THREADS = 8
+"""For files, name resolution and the built-in dialogue."""
 _PACKAGES = {
     "moonshine": ("moonshine_voice", "local"),
     "faster-whisper": ("faster_whisper", "whisper"),
@@ -122,6 +127,7 @@ class Server:
         self._org_server: WebhookServer | None = None
         self._media: MediaPlane | None = None
         self._engines: list[EngineProcess] = []
+        self._loop_watch = LoopWatch()
         self._admission = Admission(max_calls=settings.max_calls, load=self._load)
 
     def stop(self) -> None:
@@ -141,7 +147,12 @@ class Server:
         told = (
             {**media.health, "serverLag": dict(media.lag), "restarts": media.restarts} if media is not None else {}
         )
-        return {"admission": self._admission.wire(), "media": told, "log": {"linesLost": lines_lost()}}
+        return {
+            "admission": self._admission.wire(),
+            "media": told,
+            "loop": self._loop_watch.wire(),
+            "log": {"linesLost": lines_lost()},
+        }
 
     def _load(self) -> Load:
         if self._media is None:
@@ -188,6 +199,7 @@ class Server:
         """Everything up to the line that says what to dial; `stack` takes it down again in reverse order."""
         settings = self._settings
         began = time.monotonic()
+        await _start_threads()
         data = make_data_dir(settings.data_dir)
         try:
             stack.enter_context(locked_directory(data))
@@ -232,6 +244,7 @@ class Server:
         )
         self._catalogue = catalogue
         await migrate(settings.database)
+        await open_connections(engine)
         self._ready["database"] = True
         if abandoned := await calls.end_abandoned(reason=ABANDONED.reason):
             log.warning("calls_abandoned", count=abandoned, hint="the server was killed while they ran")
@@ -246,6 +259,7 @@ class Server:
             policy,
         )
         stack.push_async_callback(models.aclose)
+        loading = start(models.load(), name="load-models")
         self._ari = AriClient(credentials, settings.ari_app, reconcile=self._reconcile)
         media_address = None if settings.uses_running_asterisk else callers_address(settings)
         self._authenticator = SipAuthenticator(self._ari, catalogue, media_address=media_address)
@@ -270,6 +284,7 @@ class Server:
         await self._wait_for_engines(engines, voice, services.options.prompts)
         await self._wait_for_media(media)
         self._ready["media"] = True
+        await loading
         start(self._stay_connected(self._ari), name="ari")
         if settings.uses_running_asterisk:
             self._progress(f"waiting for Asterisk at {settings.asterisk}", 0, 0)
@@ -281,6 +296,7 @@ class Server:
         gc.collect()
         gc.freeze()
         log.info("ready", seconds=round(time.monotonic() - began, 2))
+        await stack.enter_async_context(self._loop_watch.watching())
         self._announce(await self._dial_line(catalogue))
 
     # -- parts ----------------------------------------------------------------------------------------------
@@ -581,6 +597,14 @@ def _ari_password(settings: Settings) -> str:
             " ari.conf",
         )
     return settings.ari_password.get_secret_value()
+
+
+async def _start_threads() -> None:
+    """Start the threads of `asyncio.to_thread`: who starts one waits until it runs, and that must not be a call."""
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
+    asyncio.get_running_loop().set_default_executor(threads)
+    together = threading.Barrier(_THREADS)
+    await asyncio.gather(*(asyncio.to_thread(together.wait) for _ in range(_THREADS)))
 
 
 Start = Callable[..., asyncio.Task[None]]

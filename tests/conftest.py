@@ -107,10 +107,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture(autouse=True)
 async def everything_is_given_back(request: pytest.FixtureRequest) -> AsyncGenerator[None, None]:
-    """After every call no channel and no bridge is left."""
+    """After every call no channel and no bridge is left; and the server's event loop did not stand in the test."""
     yield
     if "house" in request.fixturenames:
-        await request.getfixturevalue("house").assert_clean()
+        house: House = request.getfixturevalue("house")
+        await house.assert_clean()
+        house.assert_loop_never_stood()
 
 
 @pytest.fixture

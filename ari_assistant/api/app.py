@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ari_assistant.api import analytics, assistants, calls, files, health, phone_numbers, tools
+from ari_assistant.api import analytics, assistants, calls, evals, files, health, phone_numbers, tools
 from ari_assistant.api.auth import auth_middleware
 from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.endpoint import Endpoints, add_routes
 from ari_assistant.api.errors import error_middleware
 from ari_assistant.api.openapi import documentation_endpoints
+from ari_assistant.vapi.json_text import MAX_DOCUMENT_BYTES
 
 __all__ = ["ENDPOINTS", "build_app"]
 
-_MAX_BODY_BYTES = 4 << 20
 ENDPOINTS: tuple[Endpoints, ...] = (
     assistants.endpoints,
     phone_numbers.endpoints,
@@ -24,6 +24,7 @@ ENDPOINTS: tuple[Endpoints, ...] = (
     tools.structured_outputs,
     tools.credentials,
     analytics.endpoints,
+    evals.endpoints,
     health.endpoints,
 )
 """Everything that the API has, in the order of its documentation."""
@@ -34,7 +35,7 @@ def build_app(context: ApiContext) -> web.Application:
     groups = (*ENDPOINTS, documentation_endpoints(ENDPOINTS))
     open_paths = {e.path for group in groups for e in group.items if e.access == "open"}
     middlewares = [error_middleware, auth_middleware(open_paths)]
-    app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY_BYTES)
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_DOCUMENT_BYTES)
     app[CONTEXT] = context
     add_routes(app, groups)
     return app

@@ -12,10 +12,10 @@ import numpy as np
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT, ApiContext
-from ari_assistant.api.crud import found_in, partial
+from ari_assistant.api.crud import existing, found_in, partial
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object
-from ari_assistant.api.listing import LIST_QUERY, listing
+from ari_assistant.api.listing import LIST_QUERY, listed, listing
 from ari_assistant.calls.outbound import CallRefused
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject, iso_now
@@ -91,11 +91,10 @@ async def _check_assistant(context: ApiContext, body: CreateCall) -> None:
     answer={"type": "array", "items": {"type": "object"}},
     errors=(400,),
 )
-async def list_all(request: web.Request) -> web.Response:
+async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     filters = listing(request, {"id": "id", "assistantId": "assistant_id", "phoneNumberId": "phone_number_id"})
-    text = await request.app[CONTEXT].calls.list_json(filters)
-    return web.Response(text=text, content_type="application/json")
+    return await listed(request, request.app[CONTEXT].calls.json_pages(filters))
 
 
 @endpoints.add("GET", "/call/{id}", answer=Call, errors=(404,))
@@ -108,17 +107,20 @@ async def get(request: web.Request) -> web.Response:
 async def update(request: web.Request) -> web.Response:
     """Give a call a name."""
     patch = CallPatch.model_validate(await json_object(request))
-    call = await _found(request)
-    document = call.document | patch.wire() | {"updatedAt": iso_now()}
-    await request.app[CONTEXT].calls.save(document)
-    return web.json_response(document)
+
+    async def change(document: JsonObject) -> JsonObject:
+        return document | patch.wire() | {"updatedAt": iso_now()}
+
+    calls = request.app[CONTEXT].calls
+    call = await existing(calls, "Call", request.match_info["id"], lambda own, id_: own.change(id_, change))
+    return web.json_response(call.document)
 
 
 @endpoints.add("DELETE", "/call/{id}", body=DeleteCalls, body_required=False, answer=Call, errors=(404,))
 async def delete(request: web.Request) -> web.Response:
     """Erase the data of ended calls, the recordings too, and return the call as it was."""
     body = await json_object(request) if request.can_read_body else {}
-    further = DeleteCalls.model_validate(body).ids or []
+    further = dict.fromkeys(DeleteCalls.model_validate(body).ids or [])
     call = await _found(request)
     calls = [call, *[await _found(request, other) for other in further if other != call.id]]
     for one in calls:
@@ -132,7 +134,7 @@ async def delete(request: web.Request) -> web.Response:
         except OSError as fault:
             await context.call_event("call.delete.failed", one.document)
             raise ApiFault(503, f"Call {one.id}: its artifacts could not be erased: {fault.strerror}") from fault
-        await context.calls.delete(one.id)
+        await existing(context.calls, "Call", one.id, lambda own, id_: own.delete(id_))
         await context.call_event("call.deleted", one.document)
     return web.json_response(call.document)
 

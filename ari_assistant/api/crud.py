@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -14,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.documents import Schema, created, patched
 from ari_assistant.api.endpoint import Endpoints, Query
-from ari_assistant.api.errors import json_object, not_found
-from ari_assistant.api.listing import LIST_QUERY, listing
-from ari_assistant.store.repositories import Listing, Resource
+from ari_assistant.api.errors import ApiFault, json_object, not_found
+from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
+from ari_assistant.store.repositories import Change, Listing, Resource
 from ari_assistant.vapi.base import JsonObject, new_id
+from ari_assistant.vapi.json_text import check_size
 
 __all__ = ["Crud", "Stored", "StoredResources", "found_in", "partial", "stored"]
 
@@ -26,9 +28,9 @@ class StoredResources(Protocol):
     """What the endpoints need of a repository."""
 
     async def get(self, resource_id: str) -> Resource | None: ...
-    async def list(self, listing: Listing) -> list[Resource]: ...
+    def pages(self, listing: Listing) -> AsyncGenerator[Sequence[Resource], None]: ...
     async def create(self, resource_id: str, document: JsonObject) -> Resource: ...
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None: ...
+    async def change(self, resource_id: str, change: Change) -> Resource | None: ...
     async def delete(self, resource_id: str) -> Resource | None: ...
 
 
@@ -64,8 +66,17 @@ def partial(name: str, *schemas: type[BaseModel]) -> JsonObject:
 
 
 async def found_in(resources: Any, noun: str, resource_id: str) -> Resource:
-    """The resource with this id. Raises ApiFault (404); no id holds a NUL, which PostgreSQL would not take."""
-    resource: Resource | None = await resources.get(resource_id) if "\0" not in resource_id else None
+    """The resource with this id. Raises ApiFault (404)."""
+    return await existing(resources, noun, resource_id, lambda own, id_: own.get(id_))
+
+
+Act = Callable[[Any, str], Awaitable[Resource | None]]
+"""`await act(resources, id)`: what is read or written, None when there is no resource with the id."""
+
+
+async def existing(resources: Any, noun: str, resource_id: str, act: Act) -> Resource:
+    """What `act` gives. Raises ApiFault (404); no id holds a NUL, which PostgreSQL would not take."""
+    resource = await act(resources, resource_id) if "\0" not in resource_id else None
     if resource is None:
         raise not_found(noun, resource_id)
     return resource
@@ -123,10 +134,9 @@ class Crud:
         resource = await self._resources(request).create(new_id(), document)
         return web.json_response(self.wire(resource), status=201)
 
-    async def list_all(self, request: web.Request) -> web.Response:
+    async def list_all(self, request: web.Request) -> web.StreamResponse:
         """All, newest first."""
-        found = await self._resources(request).list(listing(request))
-        return web.json_response([self.wire(resource) for resource in found])
+        return await listed(request, wired(self._resources(request).pages(listing(request)), self.wire))
 
     async def get(self, request: web.Request) -> web.Response:
         """One."""
@@ -134,21 +144,27 @@ class Crud:
 
     async def update(self, request: web.Request) -> web.Response:
         """Change: absent keys keep their values, null clears."""
-        resource = await self.found(request)
-        document = patched(
-            self.schema, resource.document, await json_object(request), two_spellings=self.two_spellings
+        patch = await json_object(request)
+
+        async def change(document: JsonObject) -> JsonObject:
+            document = patched(self.schema, document, patch, two_spellings=self.two_spellings)
+            await self.check(request, document)
+            try:
+                check_size(json.dumps(document, ensure_ascii=False))
+            except ValueError as fault:
+                raise ApiFault(400, f"with this change the document cannot be taken: {fault}") from None
+            return document
+
+        return web.json_response(
+            self.wire(await self._existing(request, lambda own, id_: own.change(id_, change)))
         )
-        await self.check(request, document)
-        replaced = await self._resources(request).replace(resource.id, document)
-        if replaced is None:
-            raise not_found(self.noun, resource.id)
-        return web.json_response(self.wire(replaced))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete and return what it was. A body is accepted and not read."""
-        resource = await self.found(request)
-        await self._resources(request).delete(resource.id)
-        return web.json_response(self.wire(resource))
+        return web.json_response(self.wire(await self._existing(request, lambda own, id_: own.delete(id_))))
+
+    async def _existing(self, request: web.Request, act: Act) -> Resource:
+        return await existing(self._resources(request), self.noun, request.match_info["id"], act)
 
     def _resources(self, request: web.Request) -> StoredResources:
         return self.resources(request.app[CONTEXT])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -14,6 +12,7 @@ from ari_assistant.store.repositories import SipUriTaken
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import error_body, validation_messages
+from ari_assistant.vapi.json_text import MAX_DOCUMENT_BYTES, read_json
 
 __all__ = ["ApiFault", "Handler", "error_middleware", "json_object", "not_found"]
 
@@ -55,7 +54,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPMethodNotAllowed:
         return _response(404, f"Cannot {request.method} {request.path}")
     except web.HTTPRequestEntityTooLarge:
-        return _response(413, "request entity too large")
+        return _response(413, f"request entity too large: a document has at most {MAX_DOCUMENT_BYTES} bytes")
     except web.HTTPException:
         raise
     except Exception:
@@ -63,34 +62,12 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return _response(500, "Internal Server Error")
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
 async def json_object(request: web.Request) -> JsonObject:
     """The request's JSON object. Raises ApiFault (400) when it is none, or cannot be stored."""
-    raw = await request.read()
     try:
-        text = raw.decode("utf-8")
-        body: Any = json.loads(text, parse_constant=_no_constant)
-        if "\\u" in text:  # an escape may name half a character, or none
-            _check_text(body)
-    except (ValueError, RecursionError) as fault:
-        raise ApiFault(400, f"the body is not JSON: {fault}") from None
+        body = read_json(await request.read())
+    except ValueError as fault:
+        raise ApiFault(400, f"the body is not JSON that can be taken: {fault}") from None
     if not isinstance(body, dict):
         raise ApiFault(400, ["body must be an object"])
     return body
-
-
-def _check_text(value: Any) -> None:
-    if isinstance(value, str):
-        value.encode("utf-8")
-        if "\0" in value:
-            raise ValueError("a text must not hold the character NUL")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key)
-            _check_text(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_text(item)

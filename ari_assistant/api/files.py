@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.crud import found_in, stored
+from ari_assistant.api.crud import Act, existing, found_in, stored
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
-from ari_assistant.api.listing import LIST_QUERY, listing
+from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.file import File, FilePatch
+from ari_assistant.vapi.json_text import read_json
 
 __all__ = ["endpoints"]
 
@@ -41,6 +41,10 @@ _MIMETYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 async def _found(request: web.Request) -> Resource:
     return await found_in(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"])
+
+
+async def _existing(request: web.Request, act: Act) -> Resource:
+    return await existing(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"], act)
 
 
 @endpoints.add("POST", "/file", body=_UPLOAD, body_type="multipart/form-data", answer=_ANSWER, status=201)
@@ -132,8 +136,8 @@ def _further(fields: dict[str, str]) -> JsonObject:
         found["purpose"] = fields["purpose"]
     if "metadata" in fields:
         try:
-            metadata = json.loads(fields["metadata"])
-        except (ValueError, RecursionError):
+            metadata = read_json(fields["metadata"])
+        except ValueError:
             metadata = None
         if not isinstance(metadata, dict):
             raise ApiFault(400, ["metadata must be a JSON object"])
@@ -159,11 +163,10 @@ async def _receive(part: BodyPartReader, path: Path) -> int:
     answer={"type": "array", "items": {"type": "object"}},
     errors=(400,),
 )
-async def list_all(request: web.Request) -> web.Response:
+async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     wanted = listing(request, in_document={"purpose"})
-    files = await request.app[CONTEXT].catalogue.files.list(wanted)
-    return web.json_response([file.wire() for file in files])
+    return await listed(request, wired(request.app[CONTEXT].catalogue.files.pages(wanted), Resource.wire))
 
 
 @endpoints.add("GET", "/file/{id}", answer=_ANSWER, errors=(404,))
@@ -189,19 +192,16 @@ async def content(request: web.Request) -> web.StreamResponse:
 async def update(request: web.Request) -> web.Response:
     """Rename a file."""
     patch = FilePatch.model_validate(await json_object(request))
-    file = await _found(request)
-    document = file.document | ({"name": patch.name} if patch.name is not None else {})
-    replaced = await request.app[CONTEXT].catalogue.files.replace(file.id, document)
-    if replaced is None:
-        raise not_found("File", file.id)
-    return web.json_response(replaced.wire())
+
+    async def change(document: JsonObject) -> JsonObject:
+        return document | ({"name": patch.name} if patch.name is not None else {})
+
+    return web.json_response((await _existing(request, lambda files, id_: files.change(id_, change))).wire())
 
 
 @endpoints.add("DELETE", "/file/{id}", answer=_ANSWER, errors=(404,))
 async def delete(request: web.Request) -> web.Response:
     """Delete a file and return what it was."""
     file = await _found(request)
-    context = request.app[CONTEXT]
-    await asyncio.to_thread((context.files_dir / file.id).unlink, missing_ok=True)
-    await context.catalogue.files.delete(file.id)
-    return web.json_response(file.wire())
+    await asyncio.to_thread((request.app[CONTEXT].files_dir / file.id).unlink, missing_ok=True)
+    return web.json_response((await _existing(request, lambda files, id_: files.delete(id_))).wire())

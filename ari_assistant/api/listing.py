@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,10 +13,10 @@ from aiohttp import web
 
 from ari_assistant.api.endpoint import Query
 from ari_assistant.api.errors import ApiFault
-from ari_assistant.store.repositories import Listing
+from ari_assistant.store.repositories import Listing, Resource
 from ari_assistant.vapi.base import JsonObject, iso
 
-__all__ = ["LIST_QUERY", "PAGE_QUERY", "listing", "page_metadata"]
+__all__ = ["LIST_QUERY", "PAGE_QUERY", "listed", "listing", "page_metadata", "wired"]
 
 _TIMES = {
     f"{field}{suffix}": f"{column}_{suffix.lower()}"
@@ -75,7 +78,9 @@ def listing(
             if value != "createdAt":
                 faults.append("sortBy must be one of the following values: createdAt")
         elif search and name == "search":
-            part = value
+            # Where a number is meant, its `+` may be missing here, or there; in a query it often comes as a space.
+            digits = value.strip().removeprefix("+")
+            part = digits if digits.isdecimal() else value
         elif name in (equal or {}):
             columns[(equal or {})[name]] = value
         elif name in in_document:
@@ -86,6 +91,45 @@ def listing(
         raise ApiFault(400, faults)
     found = Listing(limit=limit, times=times, equal=columns, fields=fields, search=part, oldest_first=oldest_first)
     return replace(found, offset=(page - 1) * limit)
+
+
+async def wired(
+    pages: AsyncGenerator[Sequence[Resource], None], wire: Callable[[Resource], JsonObject]
+) -> AsyncGenerator[Sequence[str], None]:
+    """Each resource as JSON, written in a thread."""
+    async with aclosing(pages):
+        async for page in pages:
+            yield await asyncio.to_thread(_written, page, wire)
+
+
+def _written(page: Sequence[Resource], wire: Callable[[Resource], JsonObject]) -> Sequence[str]:
+    return [json.dumps(wire(resource)) for resource in page]
+
+
+async def listed(
+    request: web.Request, pages: AsyncGenerator[Sequence[str], None], metadata: JsonObject | None = None
+) -> web.StreamResponse:
+    """Answer with an array of what the pages hold, page by page; with `metadata` it is one of a paginated answer."""
+    before = "[" if metadata is None else '{"results": ['
+    after = "]" if metadata is None else f'], "metadata": {json.dumps(metadata)}}}'
+    response: web.StreamResponse | None = None
+    waiting, begun = before, False
+    async with aclosing(pages):
+        async for page in pages:
+            if begun:  # more than one page: the answer is sent as it comes
+                if response is None:
+                    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+                    await response.prepare(request)
+                    if request.method == "HEAD":
+                        return response
+                await response.write(waiting.encode())
+                waiting = ", " if page else ""
+            waiting += ", ".join(page)
+            begun = begun or bool(page)
+    if response is None:
+        return web.Response(text=waiting + after, content_type="application/json")
+    await response.write((waiting + after).encode())
+    return response
 
 
 def page_metadata(wanted: Listing, total: int) -> JsonObject:

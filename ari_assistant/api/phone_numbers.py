@@ -8,7 +8,7 @@ from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import Crud, partial, stored
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault
-from ari_assistant.api.listing import PAGE_QUERY, listing, page_metadata
+from ari_assistant.api.listing import PAGE_QUERY, listed, listing, page_metadata, wired
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import ByoPhoneNumber, PhoneNumber, phone_number_schema
@@ -76,9 +76,10 @@ SEARCH = Query("search", {"type": "string", "maxLength": 100})
 
 
 @endpoints.add("GET", "/v2/phone-number", query=(SEARCH, *PAGE_QUERY), answer={"type": "object"}, errors=(400,))
-async def pages(request: web.Request) -> web.Response:
+async def pages(request: web.Request) -> web.StreamResponse:
     """Search and page through phone numbers."""
     numbers = request.app[CONTEXT].catalogue.phone_numbers
     wanted = listing(request, paged=True, search=True)
-    results = [_wire(resource) for resource in await numbers.list(wanted)]
-    return web.json_response({"results": results, "metadata": page_metadata(wanted, await numbers.count(wanted))})
+    return await listed(
+        request, wired(numbers.pages(wanted), _wire), page_metadata(wanted, await numbers.count(wanted))
+    )

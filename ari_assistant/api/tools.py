@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import Crud, partial, stored
 from ari_assistant.api.endpoint import Query
 from ari_assistant.api.errors import ApiFault
-from ari_assistant.api.listing import PAGE_QUERY, listing, page_metadata
+from ari_assistant.api.listing import PAGE_QUERY, listed, listing, page_metadata, wired
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.credential import (
@@ -22,6 +20,7 @@ from ari_assistant.vapi.credential import (
     credential_union,
     without_secrets,
 )
+from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.squad import Squad
 from ari_assistant.vapi.structured_output import StructuredOutput
 from ari_assistant.vapi.tool import (
@@ -51,8 +50,8 @@ async def _check_squad(request: web.Request, document: JsonObject) -> None:
 async def _check_output(_: web.Request, document: JsonObject) -> None:
     if document.get("type") == "regex":
         try:
-            re.compile(document.get("regex") or "")
-        except re.error as fault:
+            Pattern(document.get("regex") or "")
+        except BadPattern as fault:
             raise ApiFault(400, [f"regex must be a regular expression: {fault}"]) from None
 
 
@@ -97,13 +96,12 @@ credentials = Crud(
 class _StructuredOutputs(Crud):
     """Their list is paginated."""
 
-    async def list_all(self, request: web.Request) -> web.Response:
+    async def list_all(self, request: web.Request) -> web.StreamResponse:
         """All, newest first, in pages."""
         outputs = request.app[CONTEXT].catalogue.structured_outputs
         wanted = listing(request, {"id": "id"}, paged=True)
-        results = [resource.wire() for resource in await outputs.list(wanted)]
-        total = await outputs.count(wanted)
-        return web.json_response({"results": results, "metadata": page_metadata(wanted, total)})
+        metadata = page_metadata(wanted, await outputs.count(wanted))
+        return await listed(request, wired(outputs.pages(wanted), Resource.wire), metadata)
 
 
 structured_outputs = _StructuredOutputs(

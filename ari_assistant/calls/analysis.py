@@ -15,6 +15,7 @@ from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, Usage
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.json_text import read_json
 from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.plans import AnalysisPlan
 from ari_assistant.vapi.structured_output import StructuredOutput
@@ -168,7 +169,7 @@ async def structured_outputs(
     async def one(output: StructuredOutput) -> Any:
         if output.type == "regex":
             try:
-                return Pattern(output.regex or "").find(transcript)
+                return await asyncio.to_thread(Pattern(output.regex or "").find, transcript)
             except BadPattern:
                 return None
         if analyst is None:
@@ -206,7 +207,7 @@ def _json(text: str) -> Any:
     """The JSON in a model's answer, with or without a Markdown fence around it."""
     fenced = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
     try:
-        return json.loads(fenced[1] if fenced else text)
-    except (ValueError, RecursionError):
-        log.warning("analysis_unreadable", text=text[:200])
+        return read_json(fenced[1] if fenced else text)
+    except ValueError as fault:
+        log.warning("analysis_unreadable", reason=str(fault), text=text[:200])
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from ari_assistant.turns.idle import IdlePlan, IdleTimer
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.hook import AssistantHook, HookAction
+from ari_assistant.vapi.json_text import read_json
 
 __all__ = [
     "CALLER_INTERRUPTED",
@@ -140,7 +140,7 @@ def _event(hook: AssistantHook) -> tuple[str, JsonObject]:
     options: JsonObject = dict(hook.options or {})
     for key, value in _OPTION.findall(short):
         try:
-            options[key] = json.loads(value)
+            options[key] = read_json(value)
         except ValueError:
             options[key] = value.strip()
     return name.strip(), options

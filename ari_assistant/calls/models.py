@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
-from functools import partial
+import ssl
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextvars import ContextVar
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ari_assistant.calls.access import ProviderAccess, canonical, fell_back
@@ -13,7 +15,7 @@ from ari_assistant.dialogue.rules.config import RulesConfig
 from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.template import Fill, fill_for_speech
 from ari_assistant.providers.fallback import FallbackModel
-from ari_assistant.providers.model import Model
+from ari_assistant.providers.model import Model, ModelEvent, ModelRequest
 from ari_assistant.providers.openai import CHAT_PROVIDERS, OpenAIModel, base_url
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
@@ -59,6 +61,61 @@ def metadata_fields(assistant: Assistant, envelope: JsonObject) -> JsonObject:
     return {"metadata": metadata, **fields}
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The certificates that all clients trust. Reading them takes 20 ms, the library's first import half a second."""
+    import httpx2
+    import openai.resources.chat.completions  # noqa: F401
+
+    return httpx2.create_ssl_context()
+
+
+class BuiltInDialogue:
+    """The built-in dialogue of one call, worked out in a thread: an operator may have given it a thousand facts. What
+    is made of an assistant's facts is kept for its next call."""
+
+    name = BUILT_IN
+
+    def __init__(self, config: RulesConfig, fill: Fill) -> None:
+        self._config = config
+        self._fill = fill
+
+    async def reply(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """See `Model`."""
+        for event in await asyncio.to_thread(self._events, request):
+            yield event
+
+    def _events(self, request: ModelRequest) -> list[ModelEvent]:
+        filling = _filling.set(self._fill)
+        try:
+            return _finished(_all_of(_dialogue(self._config.model_dump_json()).reply(request)))
+        finally:
+            _filling.reset(filling)
+
+
+_filling: ContextVar[Fill] = ContextVar("filling")
+"""Of the call whose reply is worked out in this thread: the dialogue itself is shared."""
+
+
+@lru_cache(maxsize=64)
+def _dialogue(config: str) -> RulesModel:
+    return RulesModel(RulesConfig.model_validate_json(config), lambda text, slots: _filling.get()(text, slots))
+
+
+async def _all_of(events: AsyncGenerator[ModelEvent, None]) -> list[ModelEvent]:
+    return [event async for event in events]
+
+
+def _finished(work: Coroutine[Any, Any, list[ModelEvent]]) -> list[ModelEvent]:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        events: list[ModelEvent] = done.value
+        return events
+    raise AssertionError("the built-in dialogue waits for something")
+
+
 class ModelChoice:
     """Chooses and keeps the clients; one connection pool an endpoint, the one that rested longest goes first."""
 
@@ -69,11 +126,15 @@ class ModelChoice:
         self._clients: dict[tuple[str, str, tuple[tuple[str, str], ...], float], AsyncOpenAI] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
+    async def load(self) -> None:
+        """Make ready what the first call with a language model would have to wait for, off the event loop."""
+        await asyncio.to_thread(_certificates)
+
     def choose(self, assistant: Assistant, fill: Fill, access: ProviderAccess) -> Model:
         """`built-in` is the deterministic dialogue. A model with a `url` is asked there (`custom-llm`). A provider
         with a key is asked at its own endpoint. Any other is asked at the endpoint of the settings, and answered
         by the built-in dialogue when there is none, so that no assistant is without a voice."""
-        return self.remote(assistant, access) or RulesModel(
+        return self.remote(assistant, access) or BuiltInDialogue(
             rules_config(assistant), partial(fill_for_speech, fill)
         )
 
@@ -108,13 +169,14 @@ class ModelChoice:
         identity = (base_url(url), key or "", tuple(sorted(headers.items())), seconds)
         client = self._clients.pop(identity, None)
         if client is None:
+            hooks = {"request": [self._check]} if guarded else {}
             client = AsyncOpenAI(
                 base_url=identity[0],
                 api_key=key or "none",
                 default_headers=headers,
                 timeout=seconds,
                 max_retries=0,
-                http_client=DefaultAsyncHttpxClient(event_hooks={"request": [self._check]}) if guarded else None,
+                http_client=DefaultAsyncHttpxClient(event_hooks=hooks, verify=_certificates()),
             )
         self._clients[identity] = client
         if len(self._clients) > _MAX_CLIENTS:

@@ -17,7 +17,7 @@ from ari_assistant.calls.ending import AFTER_MESSAGE, ASSISTANT_ENDED, Ending
 from ari_assistant.calls.messages import CallMessages
 from ari_assistant.calls.metrics import TurnTimes
 from ari_assistant.calls.tool_runner import Outcome, ToolRunner, arguments_of
-from ari_assistant.dialogue.clauses import ChunkPlan, Clauses
+from ari_assistant.dialogue.clauses import SPOKEN_CHARACTERS, ChunkPlan, Clauses
 from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsResult
 from ari_assistant.dialogue.prompt import chat_messages
 from ari_assistant.dialogue.template import fill_for_speech
@@ -93,7 +93,7 @@ class Reply:
 def pieces(text: str) -> list[str]:
     """A whole text, cut into clauses."""
     clauses = Clauses()
-    return clauses.push(text) + clauses.finish()
+    return clauses.push(text[:SPOKEN_CHARACTERS]) + clauses.finish()
 
 
 class ReplyWriter:
@@ -154,6 +154,10 @@ class ReplyWriter:
                 async for event in events:
                     match event:
                         case TextDelta(text):
+                            text = text[: SPOKEN_CHARACTERS - len(said)]
+                            if not text:
+                                log.warning("reply_too_long", limit=SPOKEN_CHARACTERS)
+                                break
                             said += text
                             reply.text += text
                             reply.tell("model-output", output=text, turnId=reply.turn_id)

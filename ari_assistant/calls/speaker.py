@@ -188,7 +188,13 @@ class Speaker:
                 yield pcm
 
     async def _synthesize(self, clause: str, reply: Reply | None = None) -> AsyncGenerator[Pcm, None]:
-        for part in spoken_form(clause, self._plan):
+        # Replacements are expressions of the assistant's author: each may take its 20 ms.
+        parts = (
+            await asyncio.to_thread(spoken_form, clause, self._plan)
+            if self._plan.replacements
+            else spoken_form(clause, self._plan)
+        )
+        for part in parts:
             if isinstance(part, float):
                 yield np.zeros(round(part * self._line.rate), np.int16)
                 continue

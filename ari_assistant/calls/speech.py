@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ari_assistant.calls.access import ProviderAccess, canonical, fell_back
 from ari_assistant.providers import azure, cartesia, deepgram, elevenlabs, vosk, wyoming
 from ari_assistant.providers.custom import CustomTranscriber, CustomVoice
-from ari_assistant.providers.fallback import FallbackTranscriber, FallbackVoice
+from ari_assistant.providers.fallback import FallbackTranscriber, FallbackVoice, NobodyElse
 from ari_assistant.providers.openai import CHAT_PROVIDERS
 from ari_assistant.providers.openai_audio import OpenAITranscriber, openai_voice
 from ari_assistant.providers.transcriber import Transcriber, TranscriberStream
@@ -125,6 +125,9 @@ class SpeechChoice:
         local = self._transcriber(wanted)
         if wanted is None:
             return Listener(local)
+        automatic = wanted.fallback_plan.auto_fallback if wanted.fallback_plan is not None else None
+        # Behind those that the assistant names stands the local engine, unless it says that nobody shall.
+        behind = [] if automatic is not None and automatic.enabled is False else [local]
         plan = (wanted.fallback_plan.transcribers or []) if wanted.fallback_plan is not None else []
         chosen: list[Transcriber] = []
         for candidate in [wanted, *_parsed(plan, transcriber_schema.Transcriber)]:
@@ -134,8 +137,8 @@ class SpeechChoice:
             if not isinstance(made, WebsocketTranscriber):
                 chosen.append(made)
             elif not chosen:  # a stream cannot take over in the middle of an utterance
-                return Listener(local, made)
-        return Listener(FallbackTranscriber([*chosen, local], fell_back) if chosen else local)
+                return Listener(behind[0] if behind else NobodyElse(made.name), made)
+        return Listener(FallbackTranscriber([*chosen, *behind], fell_back) if chosen else local)
 
     def _remote_transcriber(
         self, wanted: transcriber_schema.Transcriber, access: ProviderAccess, headers: Mapping[str, str]

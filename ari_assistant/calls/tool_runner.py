@@ -29,6 +29,7 @@ from ari_assistant.providers.model import ToolCall
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import AnyDestination, AssistantDestination, Destination
+from ari_assistant.vapi.json_text import read_json
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import (
     ApiRequestTool,
@@ -71,8 +72,8 @@ class Outcome:
 def arguments_of(call: ToolCall) -> JsonObject:
     """The arguments as an object; a model that writes no JSON object gives none."""
     try:
-        given: Any = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
+        given = read_json(call.arguments or "{}")
+    except ValueError:
         return {}
     return given if isinstance(given, dict) else {}
 
@@ -127,7 +128,10 @@ class ToolRunner:
                 outcomes[call.id] = Outcome(call, f"There is no tool named {call.name}.", failed=True)
                 continue
             tool = offered.tool
-            if is_refused(tool.rejection_plan, self._history().openai_messages(), self.fill):
+            # In a thread: the plan's expressions and templates are its author's.
+            if tool.rejection_plan is not None and await asyncio.to_thread(
+                is_refused, tool.rejection_plan, self._history().openai_messages(), self.fill
+            ):
                 outcomes[call.id] = Outcome(call, "The tool was refused: its conditions are not met.", failed=True)
                 continue
             arguments = arguments_of(call)

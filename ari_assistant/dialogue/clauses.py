@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BOUNDARIES", "ChunkPlan", "Clauses", "plain", "speakable"]
+__all__ = ["BOUNDARIES", "SPOKEN_CHARACTERS", "ChunkPlan", "Clauses", "plain", "speakable"]
 
+SPOKEN_CHARACTERS: Final = 20_000
+"""Of one reply: twenty minutes of speech. Whatever a model or a server sends, more is not said."""
+_LONGEST_CLAUSE: Final = 1_000
+"""Where nothing is cut; a voice takes no more in one request, and to write it out would hold the loop."""
 BOUNDARIES: Final = frozenset("。 ， . ! ? ; ) ، ۔ । ॥ | || , :".split())  # noqa: SIM905 - readable as the contract has it
 """The contract's `punctuationBoundaries`."""
 _FLUSH = re.compile(r"<\s*flush\s*/?>|<\s*/\s*flush\s*>", re.IGNORECASE)
@@ -52,7 +56,7 @@ class Clauses:
         plan = plan or ChunkPlan()
         self._minimum = plan.minimum if plan.minimum is not None else 30
         self._first_minimum = plan.minimum if plan.minimum is not None else 10
-        self._maximum = maximum if plan.enabled else 1 << 30
+        self._maximum = maximum if plan.enabled else _LONGEST_CLAUSE
         marks = "".join(re.escape(mark) for mark in sorted(plan.boundaries) if len(mark) == 1) + "！？；、…"
         self._boundary = re.compile(rf"""[{marks}](?=["')\]]*(?:\s|$))["')\]]*|(?<=[。，！？；、।])|\n+""")
         self._enabled = plan.enabled

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sized
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import liquid
-from liquid.exceptions import LiquidError
+from liquid.exceptions import LiquidError, ResourceLimitError
 
 from ari_assistant.vapi.base import JsonObject
 
@@ -37,7 +40,38 @@ class Rendered:
     """Why the template could not be read; `text` is then the template with its tags taken out."""
 
 
-_asked_in_vain: ContextVar[list[str] | None] = ContextVar("asked_in_vain", default=None)
+# A template is anybody's who may create an assistant, and it is rendered on the event loop: its work is bounded.
+_CPU_SECONDS: Final = 0.02
+"""So long one may be rendered: of this thread's own time, so that a busy machine spoils no good one."""
+_TEMPLATE_CHARACTERS: Final = 200_000
+_TAGS: Final = 500
+_TAG_CHARACTERS: Final = 2_000
+"""A template with more of it would take too long to parse."""
+_TEXT_CHARACTERS: Final = 200_000
+"""Of a value that a filter is given, or gives."""
+_ITERATIONS: Final = 10_000
+_ITEMS: Final = 5_000
+"""Of a list that a filter is given, or gives."""
+_INT_BITS: Final = 1_024
+_SLOW_FILTERS: Final = {"uniq": 500, "strip_html": 5_000}
+"""Their work grows with the square of what they are given."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known of the rendering under way."""
+
+    until: float = math.inf
+    """Of this thread's own time."""
+    missing: list[str] = field(default_factory=list)
+    """Variables whose text was wanted and that have no value."""
+
+    def check(self) -> None:
+        if time.thread_time() > self.until:
+            raise ResourceLimitError("the template takes too long to render", token=None)
+
+
+_work: ContextVar[_Work] = ContextVar("work")
 
 
 _GAP = "\ue000"  # of the private use area: no text has it
@@ -48,16 +82,86 @@ class _Missing(liquid.Undefined):
     """A variable without a value: renders as nothing, and is noted when its text was wanted."""
 
     def __str__(self) -> str:
-        names = _asked_in_vain.get()
-        if names is not None and self.name not in names:
-            names.append(self.name)
+        missing = _work.get().missing
+        if self.name not in missing:
+            missing.append(self.name)
         return _GAP if _gaps_marked.get() else ""
 
 
+class _Context(liquid.RenderContext):
+    """Looks at the clock at every node and every filter, and at what a filter is given and gives."""
+
+    __slots__ = ("_disabled",)
+
+    @property
+    def disabled_tags(self) -> list[str]:
+        """Asked before every node."""
+        _work.get().check()
+        return self._disabled
+
+    @disabled_tags.setter
+    def disabled_tags(self, tags: list[str]) -> None:
+        self._disabled = tags
+
+    def stopindex(self, key: str, index: int | None = None) -> int:
+        """Asked before a loop's items are put into a list."""
+        if index is not None and index > _ITERATIONS:
+            raise ResourceLimitError("loop iteration limit reached", token=None)
+        return super().stopindex(key, index)
+
+    def filter(self, name: str, token: Any) -> Callable[..., object]:
+        filter_ = super().filter(name, token)
+
+        def bounded(value: object, *arguments: object, **named: object) -> object:
+            _work.get().check()
+            for given in (value, *arguments, *named.values()):
+                _check_size(given, _SLOW_FILTERS.get(name))
+            _check_growth(name, value, arguments)
+            result = filter_(value, *arguments, **named)
+            _check_size(result)
+            return result
+
+        return bounded
+
+
+def _check_size(value: object, most: int | None = None) -> None:
+    if isinstance(value, int):
+        too_big = value.bit_length() > _INT_BITS
+    elif isinstance(value, str):
+        too_big = len(value) > (most or _TEXT_CHARACTERS)
+    else:
+        too_big = (
+            isinstance(value, Sized) and not isinstance(value, liquid.Undefined) and len(value) > (most or _ITEMS)
+        )
+    if too_big:
+        raise ResourceLimitError("a value of the template is too big", token=None)
+
+
+def _check_growth(name: str, value: object, arguments: tuple[object, ...]) -> None:
+    """`replace` and `join` multiply the sizes of what they are given."""
+    size = 0
+    if name == "replace" and len(arguments) > 1:
+        text, old, new = str(value), str(arguments[0]), str(arguments[1])
+        size = (text.count(old) if old else len(text) + 1) * len(new)
+    elif name == "join" and arguments and isinstance(value, Sized):
+        size = len(value) * len(str(arguments[0]))
+    elif name == "split" and isinstance(value, str):
+        separator = str(arguments[0]) if arguments else ""
+        pieces = value.count(separator) if separator else len(value)
+        size = _TEXT_CHARACTERS + 1 if pieces > _ITEMS else 0
+    if size > _TEXT_CHARACTERS:
+        raise ResourceLimitError("a value of the template is too big", token=None)
+
+
+class _Template(liquid.BoundTemplate):
+    context_class = _Context
+
+
 class _Environment(liquid.Environment):
-    # A template from an API user cannot hold the event loop.
-    loop_iteration_limit = 10_000
+    loop_iteration_limit = _ITERATIONS
     output_stream_limit = 1_000_000
+    local_namespace_limit = 1_000_000
+    template_class = _Template
 
 
 _FORMAT = re.compile(r"%[-_^#]?[a-zA-Z%]")
@@ -104,26 +208,51 @@ def _without_tags(template: str) -> str:
     return " ".join((parts[0] + "".join(part.partition("}}")[2] for part in parts[1:])).split())
 
 
+def _too_long(template: str) -> str | None:
+    """Why a template must not even be parsed, or None."""
+    if len(template) > _TEMPLATE_CHARACTERS:
+        return f"a template must not be longer than {_TEMPLATE_CHARACTERS} characters"
+    tags = template.replace("{%", "{{").replace("%}", "}}").split("{{")[1:]
+    if len(tags) > _TAGS:
+        return f"a template must not hold more than {_TAGS} tags"
+    if any(len(tag.partition("}}")[0]) > _TAG_CHARACTERS for tag in tags):
+        return f"a tag of a template must not be longer than {_TAG_CHARACTERS} characters"
+    if sum(tag.strip(" -").startswith("raw") for tag in tags) > template.count("endraw"):
+        return "a raw tag was never closed"
+    return None
+
+
+@lru_cache(256)
+def _parsed(template: str) -> liquid.BoundTemplate:
+    return _ENVIRONMENT.from_string(template)
+
+
 def render(template: str, variables: Mapping[str, Any]) -> Rendered:
-    """Render `template`. Never raises: a broken template gives its plain text and a `fault`.
+    """Render `template`. Never raises: a broken template, or one that takes too long, gives its plain text and a
+    `fault`.
 
     Values are inserted as they are and never read as templates themselves.
     """
     if "{{" not in template and "{%" not in template:
         return Rendered(template)
+    if (reason := _too_long(template)) is not None:
+        return Rendered(_without_tags(template), fault=reason)
     # A header's hyphen may be written as an underscore: `{{our_call_id}}` for `X-Our-Call-ID` (§8.2).
     scope = {key.replace("-", "_"): value for key, value in variables.items() if "-" in key} | dict(variables)
     if _gaps_marked.get() and "{%" not in template:  # an empty header is as good as none, unless it is asked for
         scope = {key: value for key, value in scope.items() if value != ""}
-    missing: list[str] = []
-    token = _asked_in_vain.set(missing)
+    work = _Work()
+    token = _work.set(work)
     try:
-        text = _ENVIRONMENT.from_string(template).render(scope)
-    except LiquidError as fault:
-        return Rendered(_without_tags(template), tuple(missing), str(fault).splitlines()[0])
+        parsed = _parsed(template)
+        work.until = time.thread_time() + _CPU_SECONDS
+        text = parsed.render(scope)
+    except Exception as fault:  # filters raise what their arguments make them raise
+        lines = str(fault).splitlines() if isinstance(fault, LiquidError) else []
+        return Rendered(_without_tags(template), tuple(work.missing), lines[0] if lines else repr(fault)[:200])
     finally:
-        _asked_in_vain.reset(token)
-    return Rendered(text, tuple(missing))
+        _work.reset(token)
+    return Rendered(text, tuple(work.missing))
 
 
 def fill_for_speech(fill: Fill, template: str, extra: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from ari_assistant.dialogue.template import Fill
 from ari_assistant.providers.model import ToolSpec
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
+from ari_assistant.vapi.json_text import read_json
 from ari_assistant.vapi.model import Model
 from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.tool import (
@@ -52,6 +53,11 @@ __all__ = [
 ]
 
 NO_RESULT = "No result returned. The tool may have failed; do not invent a result."
+
+_ROOT = "whole_result"
+_TAG_MARKS = re.compile(r"({[{%]|[}%]})")
+_DOLLAR = re.compile(r"""("[^"]*"|'[^']*')|(?<![\w.$])\$(?![\w$])""")
+"""`$` as a name, not in a text."""
 
 Choose = Callable[[Sequence[ToolMessage]], ToolMessage]
 _NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
@@ -229,7 +235,7 @@ def _holds(condition: Condition, arguments: JsonObject) -> bool:
         return same is (condition.operator == "eq")
     try:
         left, right = float(actual), float(condition.value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return {"gt": left > right, "gte": left >= right, "lt": left < right, "lte": left <= right}[condition.operator]
 
@@ -273,8 +279,8 @@ def extracted_variables(plan: VariableExtractionPlan | None, result: str, fill: 
     if plan is None:
         return {}
     try:
-        value: Any = json.loads(result)
-    except (ValueError, RecursionError):
+        value = read_json(result)
+    except ValueError:
         value = None
     found: JsonObject = {}
     schema = plan.json_schema or {}
@@ -283,8 +289,20 @@ def extracted_variables(plan: VariableExtractionPlan | None, result: str, fill: 
     elif value is not None and (name := schema.get("title") or schema.get("name")):
         found = {str(name): value}
     for alias in plan.aliases or ():
-        found[alias.key] = fill(alias.value, {**found, "$": value, "result": value})
+        found[alias.key] = fill(_rooted(alias.value), {**found, _ROOT: value, "result": value})
     return found
+
+
+def _rooted(template: str) -> str:
+    """`{{ $.data.id }}`, where `$` is the whole result, in Liquid, whose names begin with a letter."""
+    within = False
+    parts = _TAG_MARKS.split(template)
+    for place, part in enumerate(parts):
+        if _TAG_MARKS.fullmatch(part):
+            within = part[0] == "{"
+        elif within:
+            parts[place] = _DOLLAR.sub(lambda match: match[1] or _ROOT, part)
+    return "".join(parts)
 
 
 def result_text(result: Any) -> str:

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from ari_assistant.media.frame import SAMPLE_RATE, Pcm
-from ari_assistant.providers.errors import ProviderError
+from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.model import Model, ModelEvent, ModelRequest
 from ari_assistant.providers.transcriber import Transcriber
 from ari_assistant.providers.voice import Voice
 
-__all__ = ["FallbackModel", "FallbackTranscriber", "FallbackVoice"]
+__all__ = ["FallbackModel", "FallbackTranscriber", "FallbackVoice", "NobodyElse"]
 
 Failed = Callable[[str, ProviderError], None]
 """`failed(what, fault)`: hears of each one that failed and had a successor."""
@@ -93,3 +93,14 @@ class FallbackTranscriber:
             except ProviderError as fault:
                 self._failed("transcriber", fault)
         return await self._transcribers[-1].transcribe(pcm, rate=rate)
+
+
+class NobodyElse:
+    """A transcriber for those who want no other one when `name` is gone."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def transcribe(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> str:
+        """See `Transcriber`."""
+        raise ProviderUnavailable(self.name, "it is gone, and fallbackPlan.autoFallback is not enabled")

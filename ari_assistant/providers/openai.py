@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ari_assistant.providers.errors import ProviderRejected, ProviderTimeout, ProviderUnavailable
 from ari_assistant.providers.model import ModelEvent, ModelRequest, TextDelta, ToolCall, Usage
+from ari_assistant.vapi.json_text import read_json
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -63,7 +64,7 @@ class OpenAIModel:
             raw = await create(stream=True, extra_body=request.extra or None, **self._body(request))
             if raw.headers.get("content-type", "").startswith("application/json"):
                 # Some servers do not stream, whatever they are asked (contract §11.2).
-                for event in _whole(json.loads(await raw.http_response.aread())):
+                for event in _whole(read_json(await raw.http_response.aread())):
                     yield event
                 return
             stream = raw.parse()
@@ -137,7 +138,8 @@ class OpenAIModel:
 def _whole(answer: Any) -> list[ModelEvent]:
     """The events of a completion that came in one piece. Raises ValueError when it is none."""
     try:
-        message = answer["choices"][0]["message"]
+        choice = answer["choices"][0]
+        message = choice.get("message") or choice["delta"]  # some answer with the shape of a stream's chunk
         events: list[ModelEvent] = [TextDelta(message["content"])] if message.get("content") else []
         for number, call in enumerate(message.get("tool_calls") or ()):
             function = call["function"]

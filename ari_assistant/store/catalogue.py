@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_assistant.store.repositories import (
     Assistants,
+    Change,
     Listing,
     PhoneNumbers,
     Repository,
@@ -23,6 +27,7 @@ from ari_assistant.vapi.sip_uri import SipUri
 
 __all__ = ["AmbiguousNumber", "Catalogue", "FromFile", "Overlaid", "file_id"]
 
+_INTERNATIONAL = re.compile(r"\+?[1-9][0-9]{6,14}")
 _NAMESPACE = uuid.UUID("6c7a9d5e-1d53-5b0e-9a0e-2b1f4c1d7a10")
 
 
@@ -53,12 +58,25 @@ class Overlaid:
     async def list(self, listing: Listing) -> list[Resource]:
         """The database's, newest first, then the file's."""
         stored = await self._stored.list(listing)
-        room = listing.limit - len(stored)
+        return [*stored, *await self._behind(listing, len(stored))]
+
+    async def pages(self, listing: Listing) -> AsyncGenerator[Sequence[Resource], None]:
+        """`list`, some at a time."""
+        stored = 0
+        async with aclosing(self._stored.pages(listing)) as pages:
+            async for page in pages:
+                stored += len(page)
+                yield page
+        if behind := await self._behind(listing, stored):
+            yield behind
+
+    async def _behind(self, listing: Listing, stored: int) -> Sequence[Resource]:
+        """The file's, for which there is room behind so many of the database's."""
+        room = listing.limit - stored
         if room <= 0 or not self.file:
-            return stored
-        fits: Sequence[Resource] = self._file_fitting(listing)
+            return ()
         skipped = max(0, listing.offset - await self._stored.count(listing)) if listing.offset else 0
-        return [*stored, *fits[skipped : skipped + room]]
+        return self._file_fitting(listing)[skipped : skipped + room]
 
     async def count(self, listing: Listing) -> int:
         """How many there are without the limit."""
@@ -68,10 +86,10 @@ class Overlaid:
         """Store a new one."""
         return await self._stored.create(resource_id, document)
 
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
-        """Store a changed one; None when it is gone. Raises FromFile."""
+    async def change(self, resource_id: str, change: Change) -> Resource | None:
+        """See `Repository`. Raises FromFile."""
         self._refuse_file(resource_id)
-        return await self._stored.replace(resource_id, document)
+        return await self._stored.change(resource_id, change)
 
     async def delete(self, resource_id: str) -> Resource | None:
         """Remove one and return what it was. Raises FromFile."""
@@ -97,11 +115,15 @@ class OverlaidNumbers(Overlaid):
         self._check_uri(resource_id, document)
         return await super().create(resource_id, document)
 
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
+    async def change(self, resource_id: str, change: Change) -> Resource | None:
         """See `Overlaid`. Raises SipUriTaken."""
-        self._refuse_file(resource_id)
-        self._check_uri(resource_id, document)
-        return await super().replace(resource_id, document)
+
+        async def checked(document: JsonObject) -> JsonObject:
+            document = await change(document)
+            self._check_uri(resource_id, document)
+            return document
+
+        return await super().change(resource_id, checked)
 
     def _check_uri(self, resource_id: str, document: JsonObject) -> None:
         uri = _uri(document)
@@ -131,10 +153,17 @@ class Catalogue:
         self.credentials = Resources(engine, org_id=org_id, kind="credential")
 
     async def find_number(self, uri: SipUri, *, host_is_ours: bool) -> Resource | None:
-        """The number that was dialled: by the whole URI, else by its user when the host is this machine.
+        """The number that was dialled: by the whole URI, else by its user when the host is this machine; and where
+        nothing has it as it was dialled, with or without the `+` of an international number (E.164).
 
         Raises AmbiguousNumber when only the user fits, and fits several.
         """
+        found = await self._find_exactly(uri, host_is_ours=host_is_ours)
+        if found is None and (other := _other_spelling(uri)) is not None:
+            found = await self._find_exactly(other, host_is_ours=host_is_ours)
+        return found
+
+    async def _find_exactly(self, uri: SipUri, *, host_is_ours: bool) -> Resource | None:
         candidates = [
             *(r for r in self.phone_numbers.file.values() if _uri(r.document).user == uri.user),
             *await self._numbers.with_user(uri.user),
@@ -147,6 +176,13 @@ class Catalogue:
         if len(candidates) > 1:
             raise AmbiguousNumber(", ".join(str(_uri(resource.document)) for resource in candidates))
         return candidates[0]
+
+
+def _other_spelling(uri: SipUri) -> SipUri | None:
+    """`+15551230001` for `15551230001`, and the other way round; None for what is no such number."""
+    if _INTERNATIONAL.fullmatch(uri.user) is None:
+        return None
+    return replace(uri, user=uri.user[1:] if uri.user.startswith("+") else f"+{uri.user}")
 
 
 def _uri(document: JsonObject) -> SipUri:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -15,11 +15,19 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from ari_assistant.fault import Fault
 
-__all__ = ["DatabaseFault", "check", "database_url", "migrate", "migrate_back", "open_database"]
+__all__ = [
+    "DatabaseFault",
+    "check",
+    "database_url",
+    "migrate",
+    "migrate_back",
+    "open_connections",
+    "open_database",
+]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -93,6 +101,15 @@ def open_database(url: str) -> AsyncEngine:
         cursor.close()
 
     return engine
+
+
+async def open_connections(engine: AsyncEngine) -> None:
+    """Open the connections of SQLite's pool. Each is a thread, and who starts a thread waits until it runs."""
+    if engine.dialect.name != "sqlite" or not isinstance(engine.pool, AsyncAdaptedQueuePool):
+        return
+    async with AsyncExitStack() as stack:
+        for _ in range(engine.pool.size()):
+            await stack.enter_async_context(engine.connect())
 
 
 def _config(url: str) -> Config:

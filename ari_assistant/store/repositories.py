@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import operator
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -21,6 +24,7 @@ from ari_assistant.vapi.phone_number import phone_number_schema
 __all__ = [
     "Assistants",
     "Calls",
+    "Change",
     "Listing",
     "PhoneNumbers",
     "Resource",
@@ -30,6 +34,12 @@ __all__ = [
 
 Row = TypeVar("Row", AssistantRow, PhoneNumberRow, CallRow, ResourceRow)
 
+Change = Callable[[JsonObject], Awaitable[JsonObject]]
+"""`await change(document)`: the document as it shall be. It may raise, and may be asked again with a newer one."""
+
+_PAGE = 50
+_NO_SESSION = {"synchronize_session": False}
+"""The session holds nothing that the statement changes."""
 _COMPARISONS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 
 
@@ -98,6 +108,7 @@ class Repository(Generic[Row]):
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
         self._org_id = org_id
         self._memory = ReadMemory(enabled=self._remembers and engine.dialect.name == "sqlite")
+        self._writers: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def _columns(self, document: JsonObject) -> dict[str, Any]:
         """The searched columns of a document."""
@@ -143,11 +154,29 @@ class Repository(Generic[Row]):
         """Newest first, unless the listing says otherwise."""
 
         async def query() -> list[Resource]:
-            async with self._sessions() as session:
-                rows = await session.scalars(self._selected(select(self._row), listing))
-                return [_resource(row) for row in rows]
+            return [resource async for page in self.pages(listing) for resource in page]
 
         return await self._memory.answer(f"list {listing!r}", query)
+
+    async def pages(self, listing: Listing) -> AsyncGenerator[Sequence[Resource], None]:
+        """`list`, some at a time, read in a thread: a thousand documents at once would hold the event loop."""
+        async with aclosing(self._texts(listing)) as texts:
+            async for page in texts:
+                yield await asyncio.to_thread(_read_all, page)
+
+    async def _texts(self, listing: Listing) -> AsyncGenerator[Sequence[Any], None]:
+        """Rows of (id, org_id, created_at, updated_at, document as text). Which ones they are is settled first."""
+        row = self._row
+        columns = (row.id, row.org_id, row.created_at, row.updated_at, cast(row.document, Text).label("text"))
+        async with self._sessions() as session:
+            ids = list(await session.scalars(self._selected(select(row.id), listing)))
+        for start in range(0, len(ids), _PAGE):
+            wanted = ids[start : start + _PAGE]
+            async with self._sessions() as session:
+                found = {
+                    text.id: text for text in await session.execute(select(*columns).where(row.id.in_(wanted)))
+                }
+            yield [found[resource_id] for resource_id in wanted if resource_id in found]
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[AsyncSession, None]:
@@ -185,25 +214,65 @@ class Repository(Generic[Row]):
             query = query.where(or_(*(func.lower(text).contains(part, autoescape=True) for text in texts)))
         return query
 
-    async def replace(self, resource_id: str, document: JsonObject) -> Resource | None:
-        """Store a changed document; None when the resource is gone."""
-        await self._check(resource_id, document)
+    async def change(self, resource_id: str, change: Change) -> Resource | None:
+        """Read, change and store a document in one step; None when there is none.
+
+        Those who change it at the same time take turns, here by a lock. Another server on the same database is
+        noticed when the document is not what was read any more: then `change` is asked again.
+        """
+        async with self._alone(resource_id):
+            while True:
+                async with self._sessions() as session:
+                    query = select(cast(self._row.document, Text).label("text")).where(*self._is(resource_id))
+                    text = await session.scalar(query)
+                if text is None:
+                    return None
+                document = await change(json.loads(text))
+                await self._check(resource_id, document)
+                changed = await self._store(resource_id, document, instead_of=text)
+                if changed is not None:
+                    return changed
+
+    async def _store(self, resource_id: str, document: JsonObject, *, instead_of: str) -> Resource | None:
+        """None: what is stored is not `instead_of`."""
         values = {"document": document, "updated_at": iso(datetime.now(UTC)), **self._columns(document)}
-        async with self._writing() as session:
-            await session.execute(update(self._row).where(self._row.id == resource_id).values(**values))
-        return await self.get(resource_id)
+        query = (
+            update(self._row)
+            .where(*self._is(resource_id), cast(self._row.document, Text) == instead_of)
+            .values(**values)
+            .returning(self._row)
+        )
+        try:
+            async with self._writing() as session:
+                row = await session.scalar(query, execution_options=_NO_SESSION)
+                return None if row is None else _resource(row)
+        except IntegrityError:
+            await self._check(resource_id, document)  # somebody was faster: say who
+            raise
 
     async def delete(self, resource_id: str) -> Resource | None:
         """Remove it and return what it was; None when it was not there."""
-        found = await self.get(resource_id)
-        if found is not None:
-            async with self._writing() as session:
-                await session.execute(delete(self._row).where(self._row.id == resource_id))
-        return found
+        query = delete(self._row).where(*self._is(resource_id)).returning(self._row)
+        async with self._alone(resource_id), self._writing() as session:
+            row = await session.scalar(query, execution_options=_NO_SESSION)
+            return None if row is None else _resource(row)
+
+    def _alone(self, resource_id: str) -> asyncio.Lock:
+        """Held by who writes this resource."""
+        return self._writers.setdefault(resource_id, asyncio.Lock())
+
+    def _is(self, resource_id: str) -> Sequence[Any]:
+        """The conditions that select one resource."""
+        mine = self._row.id == resource_id
+        return (mine,) if self._kind is None else (mine, ResourceRow.kind == self._kind)
 
 
 def _resource(row: AssistantRow | PhoneNumberRow | CallRow | ResourceRow) -> Resource:
     return Resource(row.id, row.org_id, row.created_at, row.updated_at, row.document)
+
+
+def _read_all(rows: Sequence[Any]) -> Sequence[Resource]:
+    return [Resource(r.id, r.org_id, r.created_at, r.updated_at, json.loads(r.text)) for r in rows]
 
 
 class Assistants(Repository[AssistantRow]):
@@ -271,19 +340,19 @@ class Calls(Repository[CallRow]):
             "voice_characters": breakdown.get("ttsCharacters", 0),
         }
 
-    async def list_json(self, listing: Listing) -> str:
-        """The documents of `list` as the text of a JSON array, without reading and writing each of them."""
-        query = self._selected(select(cast(CallRow.document, Text)), listing)
-        async with self._sessions() as session:
-            return f"[{','.join(await session.scalars(query))}]"
+    async def json_pages(self, listing: Listing) -> AsyncGenerator[Sequence[str], None]:
+        """The documents of `pages` as JSON, without reading and writing each of them."""
+        async with aclosing(self._texts(listing)) as texts:
+            async for page in texts:
+                yield [row.text for row in page]
 
     async def save(self, document: JsonObject, *, if_there: bool = False) -> bool:
         """Store a call as it is now: new, or changed. The name that it was given meanwhile is kept.
 
         `if_there`: a call that has been erased stays erased, and False is returned.
         """
-        async with self._sessions.begin() as session:
-            known = await session.get(CallRow, document["id"])
+        async with self._alone(document["id"]), self._sessions.begin() as session:
+            known = await session.get(CallRow, document["id"], with_for_update=True)
             if known is None and if_there:
                 return False
             if known is not None and document.get("name") is None and known.document.get("name") is not None:

@@ -21,7 +21,7 @@ from ari_assistant.vapi.plans import (
     StopSpeakingPlan,
 )
 from ari_assistant.vapi.server import Server
-from ari_assistant.vapi.tool import Tool
+from ari_assistant.vapi.tool import MAX_TOOLS, Tool
 from ari_assistant.vapi.transcriber import Transcriber
 from ari_assistant.vapi.voice import Voice
 
@@ -65,7 +65,7 @@ class Assistant(Contract):
     """`CreateAssistantDTO`: a bag of options, every one of them optional (§2)."""
 
     name: Annotated[str, Field(max_length=40)] | None = None
-    first_message: str | None = None
+    first_message: Annotated[str, Field(max_length=10_000)] | None = None
     first_message_mode: (
         Literal[
             "assistant-speaks-first",
@@ -86,7 +86,9 @@ class Assistant(Contract):
     max_duration_seconds: Annotated[float, Field(ge=10, le=43_200)] | None = None
     silence_timeout_seconds: Annotated[float, Field(ge=5, le=3_600)] | None = None
     end_call_message: Annotated[str, Field(max_length=1_000)] | None = None
-    end_call_phrases: list[Annotated[str, Field(min_length=2, max_length=140)]] | None = None
+    end_call_phrases: (
+        Annotated[list[Annotated[str, Field(min_length=2, max_length=140)]], Field(max_length=200)] | None
+    ) = None
     end_call_function_enabled: bool | None = None
     voicemail_message: Annotated[str, Field(max_length=1_000)] | None = None
     voicemail_detection: str | JsonObject | None = None
@@ -103,7 +105,7 @@ class Assistant(Contract):
     keypad_input_plan: KeypadInputPlan | None = None
     transport_configurations: list[JsonObject] | None = None
     observability_plan: JsonObject | None = None
-    hooks: list[AssistantHook] | None = None
+    hooks: Annotated[list[AssistantHook], Field(max_length=100)] | None = None
     artifact_plan: ArtifactPlan | None = None
     analysis_plan: AnalysisPlan | None = None
     monitor_plan: MonitorPlan | None = None
@@ -117,4 +119,6 @@ class Assistant(Contract):
 class AssistantOverrides(Assistant):
     """A partial assistant laid over another one for one call (§2)."""
 
-    tools_append: list[Tool] | None = Field(default=None, alias="tools:append")
+    tools_append: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = Field(
+        default=None, alias="tools:append"
+    )

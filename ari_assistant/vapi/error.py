@@ -21,6 +21,7 @@ def error_body(status: int, message: str | Sequence[str]) -> JsonObject:
     return {"message": text, "error": HTTPStatus(status).phrase, "statusCode": status}
 
 
+_MAX_FAULTS = 1_000
 _MUST_BE = {
     "string_type": "a string",
     "bool_type": "a boolean value",
@@ -61,6 +62,8 @@ def fault_message(fault: Any) -> str:
         return f"{path or 'body'} must be {_MUST_BE[kind]}"
     if kind == "literal_error":
         return f"{path} must be one of the following values: {context['expected'].replace(chr(39), '')}"
+    if kind == "too_long":
+        return f"{path} must contain no more than {context['max_length']} elements"
     if kind == "string_too_long":
         return f"{path} must be shorter than or equal to {context['max_length']} characters"
     if kind == "string_too_short":
@@ -77,4 +80,6 @@ def fault_message(fault: Any) -> str:
 
 def validation_messages(fault: ValidationError) -> list[str]:
     """One sentence a fault, for example `property foo should not exist` or `name must be a string`."""
+    if fault.error_count() > _MAX_FAULTS:
+        return [f"body has {fault.error_count()} faults, more than are told one by one"]
     return list(dict.fromkeys(fault_message(item) for item in fault.errors(include_url=False)))

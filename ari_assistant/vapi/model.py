@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ari_assistant.vapi.base import JsonObject, OpenContract, VendorContract
 from ari_assistant.vapi.server import Server
-from ari_assistant.vapi.tool import Function, Tool
+from ari_assistant.vapi.tool import MAX_TOOLS, Function, Tool
 
 __all__ = ["BUILT_IN", "KNOWN_MODELS", "KnowledgeBase", "Message", "Model"]
 
@@ -78,12 +78,12 @@ class Model(VendorContract):
     provider: str
     model: str | None = None
     url: str | None = None
-    messages: list[Message] | None = None
+    messages: Annotated[list[Message], Field(max_length=1_000)] | None = None
     system_prompt: str | None = None
-    tools: list[Tool] | None = None
-    tool_ids: list[str] | None = None
-    tool_refs: list[JsonObject] | None = None
-    functions: list[JsonObject | Function] | None = None
+    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
+    tool_ids: Annotated[list[str], Field(max_length=MAX_TOOLS)] | None = None
+    tool_refs: Annotated[list[JsonObject], Field(max_length=MAX_TOOLS)] | None = None
+    functions: Annotated[list[JsonObject | Function], Field(max_length=MAX_TOOLS)] | None = None
     knowledge_base: KnowledgeBase | None = None
     knowledge_base_id: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None

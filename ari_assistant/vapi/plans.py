@@ -62,7 +62,7 @@ class StartSpeakingPlan(Contract):
     wait_seconds: Annotated[float, Field(ge=0, le=5)] | None = None
     smart_endpointing_enabled: bool | Literal["livekit"] | None = None
     smart_endpointing_plan: SmartEndpointingPlan | None = None
-    custom_endpointing_rules: list[CustomEndpointingRule] | None = None
+    custom_endpointing_rules: Annotated[list[CustomEndpointingRule], Field(max_length=20)] | None = None
     transcription_endpointing_plan: TranscriptionEndpointingPlan | None = None
 
 

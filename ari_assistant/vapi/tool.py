@@ -11,6 +11,7 @@ from ari_assistant.vapi.destination import AnyDestination
 from ari_assistant.vapi.server import BackoffPlan, Server
 
 __all__ = [
+    "MAX_TOOLS",
     "ApiRequestTool",
     "Condition",
     "DtmfTool",
@@ -27,6 +28,9 @@ __all__ = [
     "tool_schema",
 ]
 
+MAX_TOOLS = 200
+"""Of one assistant."""
+_MAX_CONDITIONS = 20
 Short = Annotated[str, Field(max_length=1_000)]
 
 
@@ -79,7 +83,7 @@ class VariableExtractionPlan(Contract):
     """Which parts of a JSON result become variables (§5.2)."""
 
     json_schema: JsonObject | None = Field(default=None, alias="schema")
-    aliases: list[VariableExtractionAlias] | None = None
+    aliases: Annotated[list[VariableExtractionAlias], Field(max_length=100)] | None = None
 
 
 class RejectionTarget(Contract):
@@ -110,17 +114,22 @@ class GroupCondition(Contract):
 
     type: Literal["group"]
     operator: Literal["AND", "OR"]
-    conditions: list[RegexCondition | LiquidCondition | GroupCondition]
+    conditions: Annotated[
+        list[RegexCondition | LiquidCondition | GroupCondition], Field(max_length=_MAX_CONDITIONS)
+    ]
 
 
 class ToolRejectionPlan(Contract):
     """When all conditions hold, the tool is refused (§5.2)."""
 
-    conditions: list[RegexCondition | LiquidCondition | GroupCondition] | None = None
+    conditions: (
+        Annotated[list[RegexCondition | LiquidCondition | GroupCondition], Field(max_length=_MAX_CONDITIONS)]
+        | None
+    ) = None
 
 
 class _Tool(Contract):
-    messages: list[ToolMessage] | None = None
+    messages: Annotated[list[ToolMessage], Field(max_length=100)] | None = None
     rejection_plan: ToolRejectionPlan | None = None
     function: Function | None = None
 
@@ -131,7 +140,7 @@ class FunctionTool(_Tool):
     type: Literal["function"]
     is_async: bool | None = Field(default=None, alias="async")
     server: Server | None = None
-    parameters: list[ToolParameter] | None = None
+    parameters: Annotated[list[ToolParameter], Field(max_length=200)] | None = None
     variable_extraction_plan: VariableExtractionPlan | None = None
 
 

@@ -42,10 +42,17 @@ KNOWN_TRANSCRIBERS = frozenset(_VENDOR_FIELDS) | {"moonshine", "faster-whisper",
 """The providers that the contract has, and ours."""
 
 
+class TranscriberAutoFallback(Contract):
+    """Whether transcribers are tried that are not in the plan. Here one always is: the local engine, at the end."""
+
+    enabled: bool | None = None
+
+
 class TranscriberFallbackPlan(Contract):
     """The transcribers that are tried when this one fails, in order."""
 
     transcribers: list[JsonObject] | None = None
+    auto_fallback: TranscriberAutoFallback | None = None
 
 
 class Transcriber(VendorContract):

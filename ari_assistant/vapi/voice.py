@@ -59,7 +59,7 @@ class FormatPlan(Contract):
 
     enabled: bool | None = None
     number_to_digits_cutoff: Annotated[float, Field(ge=0)] | None = None
-    replacements: list[Replacement] | None = None
+    replacements: Annotated[list[Replacement], Field(max_length=100)] | None = None
     formatters_enabled: list[str] | None = None
 
 

@@ -8,13 +8,13 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
 
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.credential import AuthenticationPlan, BearerPlan, HmacPlan, OAuth2Plan
+from ari_assistant.vapi.json_text import MAX_DOCUMENT_BYTES, read_json
 from ari_assistant.vapi.server import Server
 from ari_assistant.webhooks.signing import SigningFault, bearer_headers, default_signature, hmac_headers
 
@@ -27,7 +27,7 @@ __all__ = [
     "WebhookUnreadable",
 ]
 
-ANSWER_LIMIT_BYTES = 1 << 20
+ANSWER_LIMIT_BYTES = MAX_DOCUMENT_BYTES
 """An answer longer than this is not read."""
 _MAX_REDIRECTS = 3
 _REDIRECTS = (307, 308)
@@ -106,9 +106,11 @@ class WebhookSender:
         if not body.strip():
             return {}
         try:
-            answer: Any = json.loads(body)
-        except (ValueError, RecursionError):
-            raise WebhookUnreadable(f"{server.url} answered {status} with a body that is not JSON") from None
+            answer = read_json(body)
+        except ValueError as fault:
+            raise WebhookUnreadable(
+                f"{server.url} answered {status} with a body that is not JSON that can be taken: {fault}"
+            ) from None
         if not isinstance(answer, dict):
             raise WebhookUnreadable(f"{server.url} answered {status} with JSON that is not an object")
         return answer
@@ -299,7 +301,7 @@ class WebhookSender:
             ):
                 if response.status != 200:
                     raise WebhookFailed(f"{plan.url} gave no token: it answered {response.status}")
-                answer = json.loads(await _limited(response))
+                answer = read_json(await _limited(response))
             token, seconds = str(answer["access_token"]), float(answer.get("expires_in", 300))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, KeyError, TypeError) as fault:
             raise WebhookFailed(f"{plan.url} gave no token: {fault!r}") from fault

@@ -65,6 +65,16 @@ async def test_the_model_may_ask_to_end_the_call(server: ChatServer) -> None:
     assert server.requests[0]["metadata"] == {"a": 1}
 
 
+async def test_a_completion_that_is_not_streamed_may_carry_a_delta(server: ChatServer) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "endCall", "arguments": "{}"}}
+
+    async def behaviour(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response({"choices": [{"delta": {"content": "Bye.", "tool_calls": [call]}}]})
+
+    server.behaviour = behaviour
+    assert await reply(server.url) == [TextDelta("Bye."), ToolCall("1", "endCall", "{}")]
+
+
 async def test_closing_the_reply_cancels_the_request(server: ChatServer) -> None:
     server.behaviour = server.says(*["word "] * 500, pause=0.02)
     client = AsyncOpenAI(base_url=server.url, api_key="key", max_retries=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,7 +16,9 @@ from ari_assistant.store.repositories import Calls
 __all__ = ["api_context"]
 
 
-def api_context(engine: AsyncEngine, folder: Path, *, health: Callable[[], dict[str, bool]] = dict) -> ApiContext:
+def api_context(
+    engine: AsyncEngine, folder: Path, *, health: Callable[[], dict[str, bool]] = dict, **more: Any
+) -> ApiContext:
     """Its collaborators over `engine`; the operator's key is `key`."""
     return ApiContext(
         engine=engine,
@@ -26,4 +29,5 @@ def api_context(engine: AsyncEngine, folder: Path, *, health: Callable[[], dict[
         public_url="http://here",
         api_key="key",
         health=health,
+        **more,
     )

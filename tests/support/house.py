@@ -58,6 +58,7 @@ class House:
         self.out = folder / "out.log"
         self.log = folder / "err.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._stalls_told = 0
 
     # -- the process ----------------------------------------------------------------------------------------
 
@@ -87,7 +88,14 @@ class House:
         status = self.process.wait(40)
         _, alive = psutil.wait_procs(children, timeout=5)
         assert not alive, f"processes left behind: {alive}"
+        self.assert_loop_never_stood()
         return status
+
+    def assert_loop_never_stood(self) -> None:
+        """Since it was asked last, the server's event loop did not stand for more than 50 ms."""
+        stalls = self.logged("loop_stood")
+        new, self._stalls_told = stalls[self._stalls_told :], len(stalls)
+        assert not new, "the event loop stood:\n" + "\n".join(f"{s['ms']} ms: {s['where']}" for s in new)
 
     @property
     def asterisk_pid(self) -> int:

@@ -12,7 +12,10 @@ from ari_assistant.vapi.base import Contract
 
 __all__ = ["DAYS", "Fact", "HandOver", "Hours", "Intent", "RulesConfig", "Slot", "spans_of", "weekdays_of"]
 
-Phrases = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+Phrases = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=100)]
+Said = Annotated[str, Field(max_length=2_000)]
+_MAX_PHRASES = 3_000
+"""Of all facts and intents: each utterance is compared with all of them."""
 
 DEFAULT_FALLBACK = "I'm sorry, I don't know that."
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -23,7 +26,7 @@ class Fact(Contract):
     """An answer and the ways to ask for it."""
 
     ask: Phrases
-    say: str
+    say: Said
 
 
 class Slot(Contract):
@@ -32,7 +35,7 @@ class Slot(Contract):
     name: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_-]*$")]
     ask: str
     type: Literal["text", "name", "number", "digits", "yes-no", "date", "time", "choice", "email"] = "text"
-    choices: list[str] | None = None
+    choices: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] | None = None
     """Of a choice: what may be said, each with its synonyms behind a colon: `large: big, family size`."""
     least: int | None = None
     """The smallest number, or the fewest digits."""
@@ -55,7 +58,7 @@ class Intent(Contract):
 
     name: str
     ask: Phrases
-    slots: list[Slot] = Field(default_factory=list)
+    slots: Annotated[list[Slot], Field(max_length=50)] = Field(default_factory=list)
     confirm: str | None = None
     """Said when all slots are filled; yes goes on, no asks what to change."""
     say: str | None = None
@@ -100,8 +103,8 @@ class HandOver(Contract):
 class RulesConfig(Contract):
     """The keys of a model with `provider: built-in`."""
 
-    facts: list[Fact] = Field(default_factory=list)
-    intents: list[Intent] = Field(default_factory=list)
+    facts: Annotated[list[Fact], Field(max_length=1_000)] = Field(default_factory=list)
+    intents: Annotated[list[Intent], Field(max_length=200)] = Field(default_factory=list)
     hours: Hours | None = None
     hand_over: HandOver | None = None
     fallback: str = DEFAULT_FALLBACK
@@ -113,6 +116,13 @@ class RulesConfig(Contract):
     small_talk_limit: Annotated[int, Field(ge=0, le=20)] = 2
     """After so much small talk in a row it asks what it can do."""
     small_talk_end: str = "So, what can I do for you?"
+
+    @model_validator(mode="after")
+    def _not_too_much(self) -> RulesConfig:
+        phrases = sum(len(fact.ask) for fact in self.facts) + sum(len(intent.ask) for intent in self.intents)
+        if phrases > _MAX_PHRASES:
+            raise ValueError(f"facts and intents must contain no more than {_MAX_PHRASES} phrases, not {phrases}")
+        return self
 
     @model_validator(mode="after")
     def _has_somebody(self) -> RulesConfig:

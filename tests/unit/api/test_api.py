@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -335,3 +336,57 @@ async def test_a_running_calls_name_survives_and_an_erased_call_stays_erased(eng
     await calls.delete("c")
     assert not await calls.save(document, if_there=True)
     assert await calls.get("c") is None
+
+
+async def test_who_lists_evaluations_finds_none(api: Api) -> None:
+    for path in ("/eval", "/eval/run"):
+        status, page = await api("GET", f"{path}?page=1&limit=10")
+        assert (status, page["results"], page["metadata"]["totalItems"]) == (200, [], 0)
+    for path in ("", "/personality", "/scenario?name=x", "/suite", "/run?targetType=assistant"):
+        assert await api("GET", f"/eval/simulation{path}") == (200, [])
+    assert (await api("GET", "/eval?colour=red"))[0] == 400
+
+
+async def test_a_number_is_searched_with_and_without_its_plus(api: Api) -> None:
+    for user in ("+15551230001", "15551230002"):
+        await api("POST", "/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost"})
+    for part in ("15551230001", "%2B15551230001", "+15551230001", "%2B15551230002", "15551230002"):
+        _, page = await api("GET", f"/v2/phone-number?search={part}")
+        assert [r["sipUri"].removeprefix("sip:").strip("+")[:11] for r in page["results"]] == [part[-11:]], part
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"metadata": {"n": 1e999}}', "fits into a double"),
+        ('{"metadata": {"n": NaN}}', "NaN is no JSON"),
+        ('{"metadata": ' + "[" * 70 + "]" * 70 + "}", "nested deeper than 64 levels"),
+        ('{"metadata": {"n": [' + "0," * 30_000 + "0]}}", "more than 20000 values"),
+        ('{"firstMessage": "' + "a" * 10_001 + '"}', "firstMessage must be shorter than or equal to 10000"),
+        ('{"hooks": [' + "1," * 500 + "1]}", "hooks must contain no more than 100 elements"),
+        ('{"serverMessages": [' + "1," * 5_000 + "1]}", "body has 5001 faults"),
+        ('{"model": {"provider": "built-in", "facts": [' + '{"ask": ["a"], "say": "b"},' * 4_000
+         + '{"ask": ["a"], "say": "b"}]}}', "model.facts must contain no more than 1000 elements"),
+        ('{"metadata": {"t": "' + "a" * (1 << 20) + '"}}', "at most 1048576 bytes"),
+    ],
+)  # fmt: skip
+async def test_a_document_that_would_stop_all_calls_is_refused_by_name_and_limit(
+    api: Api, body: str, message: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    for method, path in (("POST", "/assistant"), ("PATCH", "/assistant/x")):
+        status, answer = await api(method, path, data=io.BytesIO(body.encode()), headers=headers)
+        if method == "POST":
+            assert status in (400, 413)
+            assert message in str(answer["message"])
+        else:
+            assert status in (400, 404, 413)
+    assert await api("GET", "/assistant") == (200, [])
+
+
+async def test_a_document_does_not_grow_over_the_limit_by_many_changes(api: Api) -> None:
+    _, created = await api("POST", "/assistant", {"metadata": {"text": "a" * 600_000}})
+    path = f"/assistant/{created['id']}"
+    status, refused = await api("PATCH", path, {"observabilityPlan": {"text": "a" * 600_000}})
+    assert (status, "1048576" in refused["message"]) == (400, True)
+    assert await api("GET", path) == (200, created)

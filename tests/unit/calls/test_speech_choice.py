@@ -13,6 +13,7 @@ from ari_assistant.calls.access import ProviderAccess
 from ari_assistant.calls.models import ChatEndpoint, ModelChoice, metadata_fields
 from ari_assistant.calls.speech import SpeechChoice
 from ari_assistant.media.frame import Pcm
+from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.webhooks.url_policy import UrlPolicy
@@ -88,6 +89,22 @@ async def test_a_transcriber_listens_along_where_it_can_and_the_local_one_stands
     given = assistant(transcriber=transcriber) if transcriber is not None else assistant()
     listener = choice.listener(given, ProviderAccess(keys), {})
     assert (listener.stream.name if listener.stream else None, listener.transcriber.name) == (stream, name)
+
+
+@pytest.mark.parametrize(("enabled", "falls_back"), [(None, True), (True, True), (False, False)])
+@pytest.mark.parametrize("provider", ["vosk", "deepgram"])
+async def test_the_local_transcriber_takes_over_unless_automatic_fallback_is_disabled(
+    choice: SpeechChoice, provider: str, enabled: bool | None, falls_back: bool
+) -> None:
+    plan = {"autoFallback": {"enabled": enabled} if enabled is not None else {}}
+    given = assistant(transcriber={"provider": provider, "fallbackPlan": plan})
+    access = ProviderAccess({provider: "-"}, urls={"vosk": "ws://127.0.0.1:9"})
+    listener = choice.listener(given, access, {})
+    if falls_back:
+        assert await listener.transcriber.transcribe(np.zeros(160, np.int16)) == ""
+    else:
+        with pytest.raises(ProviderError):
+            await listener.transcriber.transcribe(np.zeros(160, np.int16))
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,51 @@ def test_where_nothing_is_missing_nothing_changes() -> None:
     assert fill_for_speech(fill, "Hello {{a}}, {{b}} .", {"a": "John", "b": "c , d"}) == "Hello John, c , d ."
     assert fill_for_speech(fill, "Hello{% if a %} {{a}}{% endif %}, hi.", {}) == "Hello, hi."
     assert fill_for_speech(fill, '{% if a == "" %}none{% endif %}', {"a": ""}) == "none"
+
+
+_VARIABLES: dict[str, Any] = {
+    "big": "a" * 100_000,
+    "numbers": ",".join(map(str, range(4_900))),
+    "tags": "<" * 100_000,
+    "wide": " a" * 400_000,
+}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% assign a = 'aaaaaaaaaa' %}" + "{% assign a = a | append: a %}" * 40 + "{{ a }}",
+        "{% assign a = 'aaaaaaaaaa' %}" + "{% capture a %}{{ a }}{{ a }}{% endcapture %}" * 40 + "{{ a }}",
+        "{{ big | replace: 'a', big }}",
+        "{{ big | split: '' | join: big }}",
+        "{% assign l = numbers | split: ',' %}" + "{% assign l = l | concat: l %}" * 40,
+        "{% assign l = numbers | split: ',' %}{{ l | uniq }}",
+        "{% assign a = 9999999 %}" + "{% assign a = a | times: a %}" * 60 + "{{ a }}",
+        "{{ (1..1000000000) | join: ',' }}",
+        "{% for i in (1..1000000000) %}x{% endfor %}",
+        "{% for i in (1..1000000000) reversed %}x{% endfor %}",
+        "{% for i in (1..1000) limit: 1 offset: 999999999 %}x{% endfor %}{{ (1..99999999) | size }}",
+        "{% for i in (1..100) %}{% for j in (1..100) %}" + "{{ i }}" * 400 + "{% endfor %}{% endfor %}",
+        "{% for i in (1..100) %}{% for j in (1..100) %}" + "{% if true %}{% endif %}" * 200 + "{% endfor %}" * 2,
+        "{{ tags | strip_html }}",
+        "{{ wide | squish }}",
+        "{{ a }}" * 3_000,
+        "{{ a" + " | append: 'x'" * 5_000 + "}}",
+        "{% if " + "(" * 9_000 + "a" + ")" * 9_000 + " %}x{% endif %}",
+        "{{ a" + "[a" * 9_000 + "}}",
+        "{% raw %}" * 400 + "x" * 100_000,
+        "{{" * 499 + "a" * 100_000,
+        "{% if a %}" * 200 + "{% endif %}" * 200,
+        "{{ x }}" + "a" * 900_000,
+    ],
+)
+def test_a_template_that_would_hold_the_loop_or_fill_the_memory_is_given_up(template: str) -> None:
+    rendered = render(template, _VARIABLES)
+    assert rendered.fault is not None
+    assert "{{" not in rendered.text
+
+
+def test_what_assistants_really_write_is_within_the_limits() -> None:
+    prompt = "{% for item in order.items %}{{ item.name | upcase }} {% endfor %}{{ note }}" * 20 + "x" * 50_000
+    order = {"items": [{"name": f"n{n}"} for n in range(20)]}
+    assert render(prompt, {"order": order, "note": "a" * 1_000}).fault is None

@@ -184,6 +184,23 @@ def test_variables_are_taken_out_of_a_json_result() -> None:
     assert extracted_variables(None, "{}", fill) == {}
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ $.data.id }}", "7"),
+        ("{{$.data.tags[0] | upcase}}-{{ $['data'].id }}", "A-7"),
+        ("{% if $.data.id == 7 %}seven for $5{% endif %}", "seven for $5"),
+        ("{{ '$.data.id' }}", "$.data.id"),
+        ("$.data.id", "$.data.id"),
+        ("{{ result.data.id }}", "7"),
+    ],
+)
+def test_an_alias_reaches_into_the_whole_result_by_dollar(template: str, text: str) -> None:
+    plan = VariableExtractionPlan.model_validate({"aliases": [{"key": "a", "value": template}]})
+    result = json.dumps({"data": {"id": 7, "tags": ["a"]}})
+    assert extracted_variables(plan, result, fill) == {"a": text}
+
+
 def test_a_result_that_is_no_text_becomes_json() -> None:
     assert result_text("Booked.") == "Booked."
     assert result_text({"ok": True}) == '{"ok": true}'

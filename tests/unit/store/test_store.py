@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
-from pathlib import Path
+from collections.abc import AsyncGenerator
 from typing import Any
 
-import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,36 +15,19 @@ import ari_assistant.store.database as database
 from ari_assistant.store.analytics import run_query
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import AmbiguousNumber, Catalogue, FromFile
-from ari_assistant.store.repositories import Assistants, Calls, Listing, Resource, Resources, SipUriTaken
+from ari_assistant.store.repositories import Assistants, Calls, Change, Listing, Resource, Resources, SipUriTaken
 from ari_assistant.store.tables import Base, CallRow
 from ari_assistant.vapi.analytics import AnalyticsQuery
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.sip_uri import SipUri
-from tests.support.postgres import postgres_server, postgres_tools
 
 FILE_NUMBER = Resource("f1", "o", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z",
                        {"provider": "vapi", "sipUri": "sip:file@localhost"})  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    tools = postgres_tools()
-    if tools is None:
-        pytest.skip("no PostgreSQL: apt-get install postgresql")
-    with postgres_server(tools) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, of either kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    server: str = request.getfixturevalue("postgres")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return server
+@pytest.fixture
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture
@@ -65,6 +47,13 @@ def number(uri: str) -> dict[str, str]:
     return {"provider": "vapi", "sipUri": uri}
 
 
+def to(document: JsonObject) -> Change:
+    async def change(_: JsonObject) -> JsonObject:
+        return document
+
+    return change
+
+
 async def test_a_resource_is_stored_changed_and_removed(engine: AsyncEngine) -> None:
     assistants = Assistants(engine, org_id="o")
     created = await assistants.create("a1", {"name": "Zoë"})
@@ -76,12 +65,70 @@ async def test_a_resource_is_stored_changed_and_removed(engine: AsyncEngine) -> 
         "name": "Zoë",
     }
     assert await assistants.get("a1") == created
-    changed = await assistants.replace("a1", {"name": "B"})
+    changed = await assistants.change("a1", to({"name": "B"}))
     assert changed is not None
     assert changed.document == {"name": "B"}
     assert (await assistants.delete("a1")) is not None
     assert await assistants.get("a1") is None
     assert await assistants.delete("a1") is None
+
+
+async def test_of_many_changes_at_once_none_is_lost_whichever_server_makes_them(
+    url: str, engine: AsyncEngine
+) -> None:
+    other = database.open_database(url)
+    here, there = Assistants(engine, org_id="o"), Assistants(other, org_id="o")
+    await here.create("a", {"variableValues": {}})
+
+    async def give(name: str) -> None:
+        async def change(document: JsonObject) -> JsonObject:
+            await asyncio.sleep(0)
+            return document | {"variableValues": document["variableValues"] | {name: 1}}
+
+        server = there if int(name) % 2 and engine.dialect.name == "postgresql" else here
+        assert await server.change("a", change) is not None
+        assert name in (await server.get("a")).document["variableValues"]  # type: ignore[union-attr]
+
+    await asyncio.gather(*(give(str(n)) for n in range(40)))
+    found = await here.get("a")
+    assert found is not None
+    assert len(found.document["variableValues"]) == 40
+    await other.dispose()
+
+
+async def test_of_many_who_remove_a_resource_one_has_removed_it(engine: AsyncEngine) -> None:
+    tools = Resources(engine, org_id="o", kind="tool")
+    await tools.create("t", {"type": "endCall"})
+    removed = await asyncio.gather(*(tools.delete("t") for _ in range(20)))
+    assert [resource.id for resource in removed if resource is not None] == ["t"]
+    assert await tools.get("t") is None
+
+
+async def test_a_resource_is_not_changed_or_removed_as_one_of_another_kind(engine: AsyncEngine) -> None:
+    tools, squads = (Resources(engine, org_id="o", kind=kind) for kind in ("tool", "squad"))
+    await tools.create("t", {"type": "endCall"})
+    assert await squads.change("t", to({})) is None
+    assert await squads.delete("t") is None
+    assert await tools.get("t") is not None
+
+
+async def test_a_name_that_a_running_call_is_given_outlives_the_calls_own_saves(engine: AsyncEngine) -> None:
+    calls = Calls(engine, org_id="o")
+    at = "2026-01-01T00:00:00.000Z"
+    document = {"id": "c", "orgId": "o", "createdAt": at, "updatedAt": at, "status": "ringing"}
+    await calls.save(document)
+
+    async def named(stored: JsonObject) -> JsonObject:
+        return stored | {"name": "mine"}
+
+    await asyncio.gather(
+        *(calls.save(document | {"status": "in-progress"}) for _ in range(5)),
+        calls.change("c", named),
+        *(calls.save(document | {"status": "ended"}) for _ in range(5)),
+    )
+    found = await calls.get("c")
+    assert found is not None
+    assert (found.document["name"], found.document["status"]) == ("mine", "ended")
 
 
 async def test_lists_are_newest_first_and_filtered(engine: AsyncEngine) -> None:
@@ -123,7 +170,10 @@ async def test_a_sip_uri_belongs_to_one_number_in_any_letter_case(catalogue: Cat
         await catalogue.phone_numbers.create("n2", number("sip:bob@example.ORG:5060"))
     with pytest.raises(SipUriTaken, match="f1"):
         await catalogue.phone_numbers.create("n2", number("sip:FILE@localhost"))
-    assert await catalogue.phone_numbers.replace("n1", number("sip:bob@example.org")) is not None
+    assert await catalogue.phone_numbers.change("n1", to(number("sip:bob@example.org"))) is not None
+    await catalogue.phone_numbers.create("n3", number("sip:amy@example.org"))
+    with pytest.raises(SipUriTaken, match="n1"):
+        await catalogue.phone_numbers.change("n3", to(number("sip:bob@example.org")))
 
 
 async def test_numbers_are_found_by_the_whole_uri_else_by_user_when_the_host_is_ours(catalogue: Catalogue) -> None:
@@ -142,6 +192,26 @@ async def test_numbers_are_found_by_the_whole_uri_else_by_user_when_the_host_is_
     assert await find("sip:amy@two.example", ours=True) == "n3"
     with pytest.raises(AmbiguousNumber, match=r"one\.example.*two\.example"):
         await find("sip:amy@192.0.2.2", ours=True)
+
+
+async def test_an_international_number_is_found_with_and_without_its_plus(catalogue: Catalogue) -> None:
+    await catalogue.phone_numbers.create("n1", number("sip:+15551230001@pbx.example"))
+    await catalogue.phone_numbers.create("n2", number("sip:15551230002@pbx.example"))
+    await catalogue.phone_numbers.create("n3", number("sip:+204@pbx.example"))
+
+    async def find(uri: str, *, ours: bool = False) -> str | None:
+        found = await catalogue.find_number(SipUri.parse(uri), host_is_ours=ours)
+        return found.id if found else None
+
+    assert await find("sip:15551230001@pbx.example") == "n1"
+    assert await find("sip:15551230001@192.0.2.2", ours=True) == "n1"
+    assert await find("sip:+15551230002@192.0.2.2", ours=True) == "n2"
+    assert await find("sip:15551230001@192.0.2.2") is None
+    assert await find("sip:204@pbx.example") is None  # an extension is what it is
+    # Both spellings may be numbers of their own; what was dialled is what is found.
+    await catalogue.phone_numbers.create("n4", number("sip:15551230001@pbx.example"))
+    assert await find("sip:15551230001@192.0.2.2", ours=True) == "n4"
+    assert await find("sip:+15551230001@192.0.2.2", ours=True) == "n1"
 
 
 async def test_resources_of_the_file_are_listed_and_read_only(catalogue: Catalogue) -> None:

@@ -28,6 +28,29 @@ def test_one_that_runs_away_finds_nothing_and_changes_nothing() -> None:
     assert not runaway.test(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(?:a{1000}){1000}",
+        "(?:(?:a{100}){100}){100}",
+        "(a|b){9999999999}",
+        "[(){2}]{9000}",
+        "a" * 1_001,
+        "(" * 900,
+    ],
+)
+def test_one_that_takes_too_much_to_compile_is_refused(text: str) -> None:
+    with pytest.raises(BadPattern):
+        Pattern(text)
+
+
+@pytest.mark.parametrize(
+    "text", [r"\d{3}-\d{3}-\d{4}", r"(?:[A-Z]{2}\d{2}){1,20}", r"a{0,1000}", "[]{}]{2}", r"\({3}"]
+)
+def test_ordinary_repetitions_are_fine(text: str) -> None:
+    Pattern(text)
+
+
 def test_a_replacement_is_taken_literally() -> None:
     assert Pattern("b").replace("abba", r"\1") == r"a\1\1a"
     assert Pattern("b").replace("abba", "c", everywhere=False) == "acba"
