@@ -16,7 +16,8 @@ from ari_assistant.providers.model import Model
 from ari_assistant.providers.openai import CHAT_PROVIDERS, OpenAIModel, base_url
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
-from ari_assistant.vapi.model import BUILT_IN
+from ari_assistant.vapi.model import BUILT_IN, CUSTOM_LLM
+from ari_assistant.webhooks.redirects import followed
 from ari_assistant.webhooks.url_policy import UrlPolicy
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class ModelChoice:
         self._closing: set[asyncio.Task[None]] = set()
 
     def choose(self, assistant: Assistant, fill: Fill, access: ProviderAccess) -> Model:
-        """`built-in` is the deterministic dialogue. A model with a `url` is asked there (`custom-llm`). A provider
-        with a key is asked at its own endpoint. Any other is asked at the endpoint of the settings, and answered
-        by the built-in dialogue when there is none, so that no assistant is without a voice."""
+        """`built-in` is the deterministic dialogue. `custom-llm` is asked at the assistant's `url`, with the key of
+        that name and no other. A provider with a key is asked at its own endpoint. Any other is asked at the endpoint
+        of the settings, and answered by the built-in dialogue when there is none, so that no assistant is mute."""
         return self.remote(assistant, access) or RulesModel(rules_config(assistant), fill)
 
     def remote(self, assistant: Assistant, access: ProviderAccess) -> Model | None:
@@ -79,8 +80,8 @@ class ModelChoice:
         model = assistant.model
         if model is not None and model.provider == BUILT_IN:
             return None
-        if model is not None and model.url:
-            key = access.key(model.provider)
+        if model is not None and model.provider == CUSTOM_LLM and model.url:
+            key = access.key(CUSTOM_LLM)
             client = self._client(model.url, key, model.headers or {}, model.timeout_seconds or 20, guarded=True)
             return OpenAIModel(client, model=model.model or "default", name=model.provider)
         if model is not None and access.knows(model.provider):
@@ -100,18 +101,20 @@ class ModelChoice:
     def _client(
         self, url: str, key: str | None, headers: Mapping[str, str], seconds: float, *, guarded: bool = False
     ) -> AsyncOpenAI:
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, omit
 
         identity = (base_url(url), key or "", tuple(sorted(headers.items())), seconds)
         client = self._clients.pop(identity, None)
         if client is None:
+            hooks = {"request": [self._check] if guarded else [], "response": [_check_redirect]}
             client = AsyncOpenAI(
                 base_url=identity[0],
                 api_key=key or "none",
-                default_headers=headers,
+                # What the environment holds for OpenAI's client is not for whoever is asked here.
+                default_headers={"OpenAI-Organization": omit, "OpenAI-Project": omit, **headers},
                 timeout=seconds,
                 max_retries=0,
-                http_client=DefaultAsyncHttpxClient(event_hooks={"request": [self._check]}) if guarded else None,
+                http_client=DefaultAsyncHttpxClient(event_hooks=hooks),
             )
         self._clients[identity] = client
         if len(self._clients) > _MAX_CLIENTS:
@@ -134,3 +137,9 @@ class ModelChoice:
         for client in clients:
             await client.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+async def _check_redirect(response: Any) -> None:
+    """Raises RedirectRefused when the answer leads away from where the key and the conversation were sent."""
+    if response.has_redirect_location:
+        followed(str(response.request.url), response.headers["Location"])

@@ -126,6 +126,11 @@ class ProviderCredential(OpenContract):
     def _has_key(self) -> ProviderCredential:
         if not self.api_key:
             raise ValueError("apiKey must be a string")
+        if (self.model_extra or {}).get("apiUrl") is not None:
+            raise ValueError(
+                "apiUrl must be absent: where a provider is asked the server's owner sets,"
+                " by ARI_ASSISTANT_PROVIDER_URLS"
+            )
         return self
 
 

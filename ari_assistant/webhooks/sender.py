@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 import aiohttp
 
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.credential import AuthenticationPlan, BearerPlan, HmacPlan, OAuth2Plan
 from ari_assistant.vapi.server import Server
+from ari_assistant.webhooks.redirects import ROAMING, followed
 from ari_assistant.webhooks.signing import SigningFault, bearer_headers, default_signature, hmac_headers
 
 __all__ = [
@@ -141,7 +141,7 @@ class WebhookSender:
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._session.get(url, max_redirects=_MAX_REDIRECTS) as response,
+                self._session.get(url, max_redirects=_MAX_REDIRECTS, trace_request_ctx=ROAMING) as response,
             ):
                 if response.status != 200:
                     raise WebhookRejected(f"{url} answered {response.status}", status=response.status)
@@ -237,7 +237,7 @@ class WebhookSender:
                         url, data=data, headers=headers, allow_redirects=False
                     ) as response:
                         if response.status in _REDIRECTS and "Location" in response.headers:
-                            url = urljoin(url, response.headers["Location"])
+                            url = str(followed(url, response.headers["Location"]))
                             continue
                         yield response
                         return

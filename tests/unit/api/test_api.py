@@ -188,6 +188,12 @@ async def test_every_resource_goes_from_creation_to_deletion(api: Api) -> None:
         ("/squad", {"members": [{"assistantId": "gone"}]}, "members.0.assistantId gone does not exist"),
         ("/structured-output", {"name": "x", "schema": {}, "type": "regex", "regex": "("}, "regular expression"),
         ("/credential", {"provider": "openai"}, "apiKey must be a string"),
+        ("/credential", {"provider": "deepgram", "apiKey": "k", "apiUrl": "https://x"}, "apiUrl must be absent"),
+        (
+            "/assistant",
+            {"model": {"provider": "openai", "url": "http://elsewhere/v1"}},
+            "model.url must be absent",
+        ),
         (
             "/credential",
             {"provider": "custom-credential", "authenticationPlan": {"type": "x"}},
