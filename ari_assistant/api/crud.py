@@ -91,6 +91,8 @@ class Crud:
     check: Callable[[web.Request, JsonObject], Awaitable[None]] = _nothing
     """Raises ApiFault when a document that fits the schema cannot be stored all the same."""
     wire: Callable[[Resource], JsonObject] = Resource.wire
+    completed: Callable[[JsonObject, JsonObject], JsonObject] = lambda stored, patch: patch
+    """What a PATCH means to a stored document: `wire` may have hidden a part of it."""
     two_spellings: bool = False
     """The resource knows `serverUrl` and `serverUrlSecret` beside `server`."""
     list_query: tuple[Query, ...] = LIST_QUERY
@@ -135,9 +137,8 @@ class Crud:
     async def update(self, request: web.Request) -> web.Response:
         """Change: absent keys keep their values, null clears."""
         resource = await self.found(request)
-        document = patched(
-            self.schema, resource.document, await json_object(request), two_spellings=self.two_spellings
-        )
+        patch = self.completed(resource.document, await json_object(request))
+        document = patched(self.schema, resource.document, patch, two_spellings=self.two_spellings)
         await self.check(request, document)
         replaced = await self._resources(request).replace(resource.id, document)
         if replaced is None:

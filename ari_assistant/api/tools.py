@@ -20,8 +20,8 @@ from ari_assistant.vapi.credential import (
     WebhookCredential,
     credential_schema,
     credential_union,
-    without_secrets,
 )
+from ari_assistant.vapi.secret import with_secrets_of, without_secrets
 from ari_assistant.vapi.squad import Squad
 from ari_assistant.vapi.structured_output import StructuredOutput
 from ari_assistant.vapi.tool import (
@@ -57,8 +57,13 @@ async def _check_output(_: web.Request, document: JsonObject) -> None:
 
 
 def _without_secrets(resource: Resource) -> JsonObject:
-    wire: JsonObject = without_secrets(resource.wire())
-    return wire
+    return without_secrets(resource.wire(), credential_union)
+
+
+def _with_hidden(stored: JsonObject, patch: JsonObject) -> JsonObject:
+    """A program that sends back what it was shown does not lose what it was not shown."""
+    named = {key: value for key, value in stored.items() if key in patch}
+    return with_secrets_of(named, patch, credential_union)
 
 
 _anything: JsonObject = {"type": "object"}
@@ -91,6 +96,7 @@ credentials = Crud(
     answer={"type": "object"},
     resources=lambda context: context.catalogue.credentials,
     wire=_without_secrets,
+    completed=_with_hidden,
 ).endpoints
 
 

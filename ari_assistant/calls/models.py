@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ari_assistant.calls.access import ProviderAccess, canonical, fell_back
@@ -106,15 +106,18 @@ class ModelChoice:
         identity = (base_url(url), key or "", tuple(sorted(headers.items())), seconds)
         client = self._clients.pop(identity, None)
         if client is None:
-            hooks = {"request": [self._check] if guarded else [], "response": [_check_redirect]}
+            checks: list[Callable[[Any], Awaitable[None]]] = [self._check] if guarded else []
+            # What the environment holds for OpenAI's client is not for whoever is asked here.
+            own: dict[str, Any] = {"OpenAI-Organization": omit, "OpenAI-Project": omit, **headers}
             client = AsyncOpenAI(
                 base_url=identity[0],
                 api_key=key or "none",
-                # What the environment holds for OpenAI's client is not for whoever is asked here.
-                default_headers={"OpenAI-Organization": omit, "OpenAI-Project": omit, **headers},
+                default_headers=own,
                 timeout=seconds,
                 max_retries=0,
-                http_client=DefaultAsyncHttpxClient(event_hooks=hooks),
+                http_client=DefaultAsyncHttpxClient(
+                    event_hooks={"request": checks, "response": [_check_redirect]}
+                ),
             )
         self._clients[identity] = client
         if len(self._clients) > _MAX_CLIENTS:

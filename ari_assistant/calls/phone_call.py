@@ -37,8 +37,9 @@ from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
+from ari_assistant.vapi.phone_number import AnyPhoneNumber
+from ari_assistant.vapi.secret import without_secrets
 from ari_assistant.vapi.server import Server
-from ari_assistant.vapi.without_secrets import without_secrets
 from ari_assistant.webhooks.outbox import Outbox
 
 __all__ = ["CAUSE_FAILURE", "PhoneCall"]
@@ -262,7 +263,7 @@ class PhoneCall(ABC):
         assert self._messages is not None
         assert self._session is not None
         record, plan = self._record, destination.transfer_plan
-        wire = destination.wire()
+        wire = without_secrets(destination.wire(), Destination)
         transfer: JsonObject = {
             "destination": wire,
             "mode": plan.mode if plan is not None else "blind-transfer",
@@ -431,7 +432,7 @@ class PhoneCall(ABC):
         builtin = builtin_variables(
             datetime.now(UTC),
             customer=record.customer,
-            phoneNumber=without_secrets(record.phone_number),
+            phoneNumber=without_secrets(record.phone_number, AnyPhoneNumber),
             call={key: wire[key] for key in ("id", "type", "status", "createdAt", "assistantId")}
             | {key: wire[key] for key in ("phoneCallProvider", "transport")},
             transport=record.transport,
@@ -479,8 +480,9 @@ class PhoneCall(ABC):
         except AriRequestError as fault:
             self._ending = None
             return str(fault)
-        self._record.destination = destination.wire()
+        wire = without_secrets(destination.wire(), Destination)
+        self._record.destination = wire
         self._record.happened(CallEvent.FORWARDED)
-        self._messages.send("status-update", status="forwarding", destination=destination.wire())
+        self._messages.send("status-update", status="forwarding", destination=wire)
         self._log.info("call_redirected", destination=destination.sip_uri)
         return None

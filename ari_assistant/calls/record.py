@@ -12,10 +12,11 @@ from ari_assistant.calls.ending import Ending
 from ari_assistant.calls.invite import Invite
 from ari_assistant.calls.metrics import performance_metrics
 from ari_assistant.calls.state import CallEvent, CallState, after
+from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import JsonObject, call_id, iso
-from ari_assistant.vapi.call import Call
+from ari_assistant.vapi.call import Call, Customer
 from ari_assistant.vapi.plans import ArtifactPlan
-from ari_assistant.vapi.without_secrets import without_secrets
+from ari_assistant.vapi.secret import without_secrets
 
 __all__ = ["CallRecord"]
 
@@ -40,7 +41,7 @@ class CallRecord:
         created = datetime.now(UTC)
         self.id = call_id(created)
         self.invite = invite
-        self.customer = customer
+        self.customer = without_secrets(customer, Customer)
         self.phone_number = phone_number
         self.type: CallType = "inboundPhoneCall" if invite is not None else "outboundPhoneCall"
         self.state = CallState.RINGING if invite is not None else CallState.QUEUED
@@ -163,6 +164,12 @@ class CallRecord:
         """See `calls.costs`."""
         return self._costs
 
+    @property
+    def _transient_assistant(self) -> JsonObject | None:
+        """One that is stored is looked up by its id."""
+        given = self.assistant if self.assistant_id is None else None
+        return without_secrets(given, Assistant) if given else None
+
     def wire(self) -> JsonObject:
         """The Call object as it is now."""
         artifact = self._results or None
@@ -183,8 +190,8 @@ class CallRecord:
             ended_reason=self.ending.reason if self.ending else None,
             ended_message=self.ending.message if self.ending else None,
             assistant_id=self.assistant_id,
-            assistant=without_secrets(self.assistant) if self.assistant_id is None and self.assistant else None,
-            assistant_overrides=without_secrets(self.overrides),
+            assistant=self._transient_assistant,
+            assistant_overrides=without_secrets(self.overrides, AssistantOverrides),
             squad_id=self.squad_id,
             phone_number_id=self.phone_number["id"],
             customer=self.customer,

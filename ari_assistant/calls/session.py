@@ -62,9 +62,10 @@ from ari_assistant.turns.turn_taking import (
     TurnState,
     TurnTaking,
 )
+from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
-from ari_assistant.vapi.without_secrets import without_secrets
+from ari_assistant.vapi.secret import without_secrets
 
 __all__ = ["Session"]
 
@@ -313,7 +314,8 @@ class Session:
                     self.lost("the media process ended while the call was being answered")
                 self._services.hearing.add(stream, self)
                 group.create_task(self._listening.run(), name="listen")
-                self._messages.send("assistant.started", newAssistant=without_secrets(self._assistant.wire()))
+                assistant = without_secrets(self._assistant.wire(), Assistant)
+                self._messages.send("assistant.started", newAssistant=assistant)
                 self._open()
                 await asyncio.get_running_loop().create_future()  # until cancelled
         finally:

@@ -29,12 +29,15 @@ from ari_assistant.providers.model import ToolCall
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import AnyDestination, AssistantDestination, Destination
+from ari_assistant.vapi.error import validation_messages
+from ari_assistant.vapi.secret import without_secrets
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import (
     ApiRequestTool,
     DtmfTool,
     EndCallTool,
     FunctionTool,
+    Tool,
     ToolMessage,
     TransferCallTool,
 )
@@ -287,7 +290,8 @@ class ToolRunner:
                 destination = _destination_schema.validate_python(answer.get("destination"))
                 message = _tool_message(answer.get("message"))
             except (WebhookFailed, ValidationError) as fault:
-                log.warning("transfer_unanswered", call_id=self._call_id, reason=str(fault)[:500])
+                faults = validation_messages(fault) if isinstance(fault, ValidationError) else [str(fault)]
+                log.warning("transfer_unanswered", call_id=self._call_id, reason="; ".join(faults))
                 return [Outcome(call, "Nobody said where to.", failed=True)]
         if destination is None:
             known = ", ".join(address_of(d) for d in tool.destinations or ())
@@ -303,11 +307,7 @@ class ToolRunner:
 
 
 def _tool_wire(offered: Offered) -> JsonObject:
-    wire = offered.tool.wire()
-    server = wire.get("server")
-    if isinstance(server, dict):
-        wire["server"] = {k: v for k, v in server.items() if k not in ("secret", "headers")}
-    return wire
+    return without_secrets(offered.tool.wire(), Tool)
 
 
 def _tool_message(given: Any) -> ToolMessage | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ari_assistant.vapi.base import JsonObject, OpenContract, VendorContract
+from ari_assistant.vapi.secret import SecretHeaders
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import Function, Tool
 
@@ -86,7 +87,7 @@ class Model(VendorContract):
     knowledge_base_id: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    headers: dict[str, str] | None = None
+    headers: SecretHeaders | None = None
     metadata_send_mode: Literal["off", "variable", "destructured"] | None = None
     timeout_seconds: Annotated[float, Field(ge=0, le=300)] | None = None
     word_level_confidence_enabled: bool | None = None

@@ -257,3 +257,12 @@ async def test_a_destination_is_chosen_by_its_address_or_asked_for(bench: Bench)
 async def test_end_call_ends_the_call(bench: Bench) -> None:
     outcome = await one(bench.runner(), "endCall")
     assert (outcome.ends_call, outcome.message) == (True, None)
+
+
+async def test_a_server_is_not_told_the_secrets_of_its_tool(bench: Bench) -> None:
+    server = {"url": bench.webhook.url, "secret": "hidden", "headers": {"Authorization": "Bearer hidden"}}
+    bench.replies("tool-calls", {"result": "x"})
+    assert not (await one(bench.runner({**BOOK, "server": server}), "book")).failed
+    (sent,) = bench.webhook.messages("tool-calls")
+    assert sent["toolWithToolCallList"][0]["server"] == {"url": bench.webhook.url}
+    assert "hidden" not in str(sent)
