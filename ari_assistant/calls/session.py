@@ -30,12 +30,14 @@ from ari_assistant.calls.reply import ReplyWriter, pieces
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.speaker import Speaker, is_audio_url
 from ari_assistant.calls.tool_runner import Outcome, ToolRunner
+from ari_assistant.calls.transfer import filled_destination
 from ari_assistant.calls.turn_plans import (
     chunk_plan,
     keypad_plan,
     turn_options,
 )
 from ari_assistant.calls.weighing import Weighing
+from ari_assistant.dialogue.address import AddressRefused, filled_url
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_messages
 from ari_assistant.dialogue.template import Fill
@@ -184,6 +186,7 @@ class Session:
         self._actions = HookActions(
             self,
             fill=fill,
+            filled=lambda destination: filled_destination(destination, fill, variables),
             catalogue=services.catalogue,
             run=self._run_tools,
             spawn=self._spawn,
@@ -227,7 +230,14 @@ class Session:
         mode = self._assistant.first_message_mode
         if mode not in (None, "assistant-speaks-first") or not self._assistant.first_message:
             return None
-        return self._fill(self._assistant.first_message, {}).strip() or None
+        text = self._fill(self._assistant.first_message, {}).strip()
+        if is_audio_url(text):
+            try:
+                return filled_url(self._assistant.first_message.strip(), self._variables)
+            except AddressRefused as fault:
+                self._log.warning("first_message_audio_refused", reason=str(fault))
+                return None
+        return text or None
 
     def system(self) -> list[ChatMessage]:
         """The assistant's own messages, their templates filled: a tool may have brought new variables."""

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import liquid
 from liquid.exceptions import LiquidError
 
+from ari_assistant.dialogue.callers_text import TAGS, FromCaller, Place, watched
 from ari_assistant.vapi.base import JsonObject
 
 __all__ = ["RESERVED", "Fill", "Rendered", "builtin_variables", "render"]
@@ -21,9 +22,12 @@ Fill = Callable[[str, Mapping[str, Any]], str]
 """`fill(template, extra_variables)`: the text with the call's variables in it."""
 
 RESERVED = frozenset(
-    {"customer", "call", "phoneNumber", "transport", "assistant", "now", "messages", "transcript"}
+    {
+        *("customer", "call", "phoneNumber", "transport", "assistant", "messages", "transcript"),
+        *("now", "currentDateTime", "date", "time", "year", "month", "day"),
+    }
 )
-"""Names of built-in objects that a SIP header must not shadow (§9)."""
+"""Names of built-in variables that a SIP header must not shadow (§9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Rendered:
     """Variables that have no value."""
     fault: str | None = None
     """Why the template could not be read; `text` is then the template with its tags taken out."""
+    from_caller: bool = False
+    """A caller's text is in it, and `text` is marked so."""
 
 
 _asked_in_vain: ContextVar[list[str] | None] = ContextVar("asked_in_vain", default=None)
@@ -93,6 +99,8 @@ def _moment(value: Any) -> datetime | None:
 
 _ENVIRONMENT = _Environment(undefined=_Missing)
 _ENVIRONMENT.add_filter("date", _date)
+for _tag in TAGS:
+    _ENVIRONMENT.add_tag(_tag)
 
 
 def _without_tags(template: str) -> str:
@@ -100,10 +108,13 @@ def _without_tags(template: str) -> str:
     return " ".join((parts[0] + "".join(part.partition("}}")[2] for part in parts[1:])).split())
 
 
-def render(template: str, variables: Mapping[str, Any]) -> Rendered:
+def render(
+    template: str, variables: Mapping[str, Any], *, place: Place | None = None, neutral: str | None = None
+) -> Rendered:
     """Render `template`. Never raises: a broken template gives its plain text and a `fault`.
 
-    Values are inserted as they are and never read as templates themselves.
+    Values are inserted as they are and never read as templates themselves; a caller's as `place` writes them, or
+    `neutral` instead of them.
     """
     if "{{" not in template and "{%" not in template:
         return Rendered(template)
@@ -112,12 +123,14 @@ def render(template: str, variables: Mapping[str, Any]) -> Rendered:
     missing: list[str] = []
     token = _asked_in_vain.set(missing)
     try:
-        text = _ENVIRONMENT.from_string(template).render(scope)
+        with watched(place, neutral) as watching:
+            text = _ENVIRONMENT.from_string(template).render(scope)
     except LiquidError as fault:
         return Rendered(_without_tags(template), tuple(missing), str(fault).splitlines()[0])
     finally:
         _asked_in_vain.reset(token)
-    return Rendered(text, tuple(missing))
+    of_caller = watching.from_caller
+    return Rendered(FromCaller(text) if of_caller else text, tuple(missing), from_caller=of_caller)
 
 
 def _clock(moment: datetime) -> str:
