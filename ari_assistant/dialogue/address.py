@@ -21,7 +21,7 @@ from ari_assistant.vapi.sip_uri import SipUri
 __all__ = ["AddressRefused", "filled_sip_uri", "filled_url", "one_line"]
 
 _STEERS = re.compile(r"[;?&](maddr|route)=([^;?&>]*)", re.IGNORECASE)
-"""What sends a SIP request elsewhere than to its host (RFC 3261 §19.1.1, §20.34)."""
+"""What sends a SIP request elsewhere than to its host (RFC 3261 §19.1.1, RFC 3261 §20.34)."""
 
 
 class AddressRefused(Exception):

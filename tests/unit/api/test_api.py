@@ -254,6 +254,18 @@ async def test_every_fault_is_named_with_its_path(api: Api, path: str, body: Any
     assert message in text
 
 
+async def test_a_credential_that_is_sent_back_as_it_was_shown_keeps_what_was_not_shown(api: Api) -> None:
+    plan = {"type": "bearer", "token": "secret"}
+    _, made = await api("POST", "/credential", {"provider": "webhook", "authenticationPlan": plan})
+    assert made["authenticationPlan"] == {"type": "bearer"}
+    changed = {**made["authenticationPlan"], "headerName": "X-Key"}
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"authenticationPlan": changed})
+    assert (status, answer["authenticationPlan"]) == (200, changed)
+    other = {"type": "hmac", "algorithm": "sha256"}
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"authenticationPlan": other})
+    assert (status, answer["message"]) == (400, ["authenticationPlan.secretKey should not be null or undefined"])
+
+
 async def test_a_number_on_ones_own_trunk_is_stored_with_its_credential(api: Api) -> None:
     trunk = {"provider": "byo-sip-trunk", "gateways": [{"ip": "203.0.113.10"}], "name": "Mine"}
     status, credential = await api("POST", "/credential", trunk)

@@ -83,13 +83,13 @@ async def api_request(url: str, session: aiohttp.ClientSession) -> object:
     return status
 
 
-async def custom_transcriber(url: str, session: aiohttp.ClientSession) -> object:
-    return await CustomTranscriber(session, url=url, headers={"X-Vapi-Secret": "s"}).run()
+async def custom_transcriber(url: str, session: aiohttp.ClientSession) -> None:
+    await CustomTranscriber(session, url=url, headers={"X-Vapi-Secret": "s"}).run()
 
 
-async def deepgram_transcriber(url: str, session: aiohttp.ClientSession) -> object:
+async def deepgram_transcriber(url: str, session: aiohttp.ClientSession) -> None:
     wanted = Transcriber(provider="deepgram")
-    return await DeepgramTranscriber(session, url=url, key="k", transcriber=wanted).run()
+    await DeepgramTranscriber(session, url=url, key="k", transcriber=wanted).run()
 
 
 async def openai_transcriber(url: str, session: aiohttp.ClientSession) -> object:
