@@ -61,7 +61,11 @@ def _without_secrets(resource: Resource) -> JsonObject:
 
 
 def _with_hidden(stored: JsonObject, patch: JsonObject) -> JsonObject:
-    """A program that sends back what it was shown does not lose what it was not shown."""
+    """A program that sends back what it was shown does not lose what it was not shown; nor does a key become that of
+    another provider, which is asked elsewhere."""
+    if patch.get("provider", stored["provider"]) != stored["provider"]:
+        hidden = stored.keys() - without_secrets(stored, credential_union).keys()
+        return dict.fromkeys(hidden) | patch
     named = {key: value for key, value in stored.items() if key in patch}
     return with_secrets_of(named, patch, credential_union)
 

@@ -9,8 +9,6 @@ from typing import Any
 from ari_assistant.calls.record import CallRecord
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
-from ari_assistant.vapi.phone_number import AnyPhoneNumber
-from ari_assistant.vapi.secret import without_secrets
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.server_message import envelope, transcript_type, wants
 from ari_assistant.webhooks.outbox import Outbox
@@ -91,7 +89,7 @@ class CallMessages:
         record = self._record
         return {
             "call": record.wire() | {"artifact": None, "messages": None},
-            "phoneNumber": without_secrets(record.phone_number, AnyPhoneNumber),
+            "phoneNumber": record.shown_number,
             "customer": record.customer,
-            "assistant": without_secrets(record.assistant, Assistant) if record.assistant is not None else None,
+            "assistant": record.shown_assistant,
         }

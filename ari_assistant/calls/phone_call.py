@@ -39,7 +39,6 @@ from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
-from ari_assistant.vapi.phone_number import AnyPhoneNumber
 from ari_assistant.vapi.secret import without_secrets
 from ari_assistant.vapi.server import Server
 from ari_assistant.webhooks.outbox import Outbox
@@ -437,7 +436,7 @@ class PhoneCall(ABC):
         builtin = builtin_variables(
             datetime.now(UTC),
             customer=customer,
-            phoneNumber=without_secrets(record.phone_number, AnyPhoneNumber),
+            phoneNumber=record.shown_number,
             call={key: wire[key] for key in ("id", "type", "status", "createdAt", "assistantId")}
             | {"phoneCallProvider": wire["phoneCallProvider"], "transport": transport},
             transport=transport,

@@ -81,12 +81,13 @@ def without_secrets(document: JsonObject, schema: Schema = None) -> JsonObject:
 
 def with_secrets_of(stored: JsonObject, given: JsonObject, schema: Schema) -> JsonObject:
     """`given`, with the secrets that `stored` has and `given` does not name: what `without_secrets` hid does not get
-    lost when it is sent back. An object of another `type` or `provider` keeps nothing of the old one."""
+    lost when it is sent back. An object of another `type`, `provider` or `url` keeps nothing of the old one: a secret
+    is not sent where its owner did not say."""
     return _completed(stored, given, [schema])
 
 
 def _completed(stored: JsonObject, given: JsonObject, annotations: list[Any]) -> JsonObject:
-    if any(stored.get(key) != given.get(key) for key in ("type", "provider") if key in given):
+    if any(stored.get(key) != given.get(key) for key in ("type", "provider", "url") if key in given):
         return given
     found = _fields(annotations)
     result = dict(given)

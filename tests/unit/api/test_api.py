@@ -266,6 +266,21 @@ async def test_a_credential_that_is_sent_back_as_it_was_shown_keeps_what_was_not
     assert (status, answer["message"]) == (400, ["authenticationPlan.secretKey should not be null or undefined"])
 
 
+async def test_a_hidden_key_cannot_be_sent_elsewhere_by_changing_whose_it_is(api: Api) -> None:
+    _, made = await api("POST", "/credential", {"provider": "openai", "apiKey": "sk"})
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"provider": "custom-llm"})
+    assert (status, answer["message"]) == (400, ["apiKey must be a string"])
+    assert (await api("PATCH", f"/credential/{made['id']}", {"provider": "groq", "apiKey": "gsk"}))[0] == 200
+    plan = {"type": "oauth2", "url": "https://mine/token", "clientId": "i", "clientSecret": "s"}
+    _, made = await api("POST", "/credential", {"provider": "webhook", "authenticationPlan": plan})
+    moved = {"type": "oauth2", "url": "https://elsewhere/token", "clientId": "i"}
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"authenticationPlan": moved})
+    assert (status, answer["message"]) == (
+        400,
+        ["authenticationPlan.clientSecret should not be null or undefined"],
+    )
+
+
 async def test_a_number_on_ones_own_trunk_is_stored_with_its_credential(api: Api) -> None:
     trunk = {"provider": "byo-sip-trunk", "gateways": [{"ip": "203.0.113.10"}], "name": "Mine"}
     status, credential = await api("POST", "/credential", trunk)
