@@ -70,6 +70,7 @@ from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server as WebhookServer
 from ari_assistant.vapi.transcriber import Transcriber as WantedTranscriber
+from ari_assistant.webhooks.redirects import stays_at_its_origin
 from ari_assistant.webhooks.sender import WebhookSender
 from ari_assistant.webhooks.url_policy import UrlPolicy, guarded_session
 
@@ -251,7 +252,7 @@ class Server:
         await stack.enter_async_context(self._api(context))
 
         credentials = await self._start_asterisk(start, data)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(aiohttp.ClientSession(trace_configs=[stays_at_its_origin()]))
         policy = self._url_policy(credentials)
         guarded = await stack.enter_async_context(guarded_session(policy))
         models = ModelChoice(

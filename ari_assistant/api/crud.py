@@ -102,6 +102,8 @@ class Crud:
     check: Callable[[web.Request, JsonObject], Awaitable[None]] = _nothing
     """Raises ApiFault when a document that fits the schema cannot be stored all the same."""
     wire: Callable[[Resource], JsonObject] = Resource.wire
+    completed: Callable[[JsonObject, JsonObject], JsonObject] = lambda stored, patch: patch
+    """What a PATCH means to a stored document: `wire` may have hidden a part of it."""
     two_spellings: bool = False
     """The resource knows `serverUrl` and `serverUrlSecret` beside `server`."""
     list_query: tuple[Query, ...] = LIST_QUERY
@@ -147,7 +149,8 @@ class Crud:
         patch = await json_object(request)
 
         async def change(document: JsonObject) -> JsonObject:
-            document = patched(self.schema, document, patch, two_spellings=self.two_spellings)
+            given = self.completed(document, patch)
+            document = patched(self.schema, document, given, two_spellings=self.two_spellings)
             await self.check(request, document)
             try:
                 check_size(json.dumps(document, ensure_ascii=False))

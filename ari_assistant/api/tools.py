@@ -18,9 +18,9 @@ from ari_assistant.vapi.credential import (
     WebhookCredential,
     credential_schema,
     credential_union,
-    without_secrets,
 )
 from ari_assistant.vapi.pattern import BadPattern, Pattern
+from ari_assistant.vapi.secret import with_secrets_of, without_secrets
 from ari_assistant.vapi.squad import Squad
 from ari_assistant.vapi.structured_output import StructuredOutput
 from ari_assistant.vapi.tool import (
@@ -56,8 +56,17 @@ async def _check_output(_: web.Request, document: JsonObject) -> None:
 
 
 def _without_secrets(resource: Resource) -> JsonObject:
-    wire: JsonObject = without_secrets(resource.wire())
-    return wire
+    return without_secrets(resource.wire(), credential_union)
+
+
+def _with_hidden(stored: JsonObject, patch: JsonObject) -> JsonObject:
+    """A program that sends back what it was shown does not lose what it was not shown; nor does a key become that of
+    another provider, which is asked elsewhere."""
+    if patch.get("provider", stored["provider"]) != stored["provider"]:
+        hidden = stored.keys() - without_secrets(stored, credential_union).keys()
+        return dict.fromkeys(hidden) | patch
+    named = {key: value for key, value in stored.items() if key in patch}
+    return with_secrets_of(named, patch, credential_union)
 
 
 _anything: JsonObject = {"type": "object"}
@@ -90,6 +99,7 @@ credentials = Crud(
     answer={"type": "object"},
     resources=lambda context: context.catalogue.credentials,
     wire=_without_secrets,
+    completed=_with_hidden,
 ).endpoints
 
 

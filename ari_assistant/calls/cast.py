@@ -20,6 +20,7 @@ from ari_assistant.providers.transcriber import Transcriber, TranscriberStream
 from ari_assistant.providers.voice import Voice
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.model import BUILT_IN
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import Tool, tool_schema
@@ -104,5 +105,5 @@ async def _stored_tools(services: Services, assistant: Assistant) -> list[Tool]:
         try:
             found.append(tool_schema.validate_python(resource.document))
         except ValidationError as fault:
-            log.warning("tool_unreadable", id=tool_id, reason=str(fault)[:300])
+            log.warning("tool_unreadable", id=tool_id, reason="; ".join(validation_messages(fault)))
     return found

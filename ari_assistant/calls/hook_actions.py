@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ari_assistant.calls.hooks import exact_text
 from ari_assistant.calls.tool_runner import Outcome
+from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.template import Fill, fill_for_speech
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.providers.model import ToolCall
@@ -49,14 +50,17 @@ class HookActions:
         conductor: Conductor,
         *,
         fill: Fill,
+        filled: Callable[[Destination], Destination],
         catalogue: Catalogue,
         run: Callable[[Mapping[str, Offered], list[ToolCall]], Awaitable[list[Outcome]]],
         spawn: Callable[..., Any],
         log: Any,
     ) -> None:
-        """`run(tools, calls)` runs tools; `spawn(work, name)` starts a task of the conversation's."""
+        """`filled` fills a destination's templates; `run(tools, calls)` runs tools; `spawn(work, name)` starts a task
+        of the conversation's."""
         self._conductor = conductor
         self._fill = fill
+        self._filled = filled
         self._catalogue = catalogue
         self._run = run
         self._spawn = spawn
@@ -73,9 +77,17 @@ class HookActions:
                     self._add(action)
                 case "transfer":
                     if action.destination is not None:
-                        self._spawn(self._conductor.send_on(action.destination), "hook-transfer")
+                        self._spawn(self._send_on(action.destination), "hook-transfer")
                 case _:
                     self._spawn(self.use_tool(action), "hook-tool")
+
+    async def _send_on(self, destination: Destination) -> None:
+        try:
+            target = self._filled(destination)
+        except AddressRefused as fault:
+            self._log.warning("destination_refused", reason=str(fault))
+            return
+        await self._conductor.send_on(target)
 
     def _say(self, action: HookAction, preface: bool) -> None:
         text = exact_text(action)

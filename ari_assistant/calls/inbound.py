@@ -24,6 +24,7 @@ from ari_assistant.dialogue.template import fill_for_speech
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.hook import NumberHookAction
+from ari_assistant.vapi.secret import without_secrets
 from ari_assistant.vapi.server import Server
 
 __all__ = ["InboundCall"]
@@ -175,7 +176,7 @@ class InboundCall(PhoneCall):
         `response` is what the server answered, for the operator."""
         self._debugging = {"error": ending.message, "assistantRequestError": ending.reason}
         if response is not None:
-            self._debugging["assistantRequestResponse"] = response
+            self._debugging["assistantRequestResponse"] = without_secrets(response)
         self._log.warning("no_assistant", reason=ending.reason, message=ending.message)
         hook = _ending_hook(found, ending) if found is not None else None
         if hook is not None:

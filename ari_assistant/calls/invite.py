@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ari_assistant.ari.errors import AriRequestError
 from ari_assistant.ari.events import ChannelSnapshot
 from ari_assistant.ari.resources import Channel
+from ari_assistant.dialogue.callers_text import FromCaller
 from ari_assistant.dialogue.template import RESERVED
 from ari_assistant.media.codec import CODECS, Codec
 from ari_assistant.media.g711 import ULAW
@@ -23,6 +24,7 @@ log = get_logger("calls.invite")
 _FROM = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<"]*?))\s*<(?P<uri>[^>]*)>')
 _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _PREFIX_LETTERS = string.ascii_lowercase + string.digits + "_-."
+_BUILT_IN = frozenset(name.lower() for name in RESERVED)
 _MAX_HEADERS = 100
 _MAX_STANDARD = 40
 _MAX_LIST_REQUESTS = 400
@@ -87,13 +89,13 @@ class Invite:
 
 def header_variables(headers: Iterable[tuple[str, str]], *, call_id: str) -> dict[str, str]:
     """X- headers → template variables (§8.2): the prefix goes, the name is lower-cased, hyphens stay, a repeated
-    header's last value wins, and names of built-in objects are left alone. `cid` is the SIP Call-ID."""
-    variables = {}
+    header's last value wins, and built-in names are left alone. `cid` is the SIP Call-ID. All are `FromCaller`."""
+    variables: dict[str, str] = {}
     for name, value in headers:
         key = name.lower().removeprefix("x-")
-        if key and name.lower().startswith("x-") and key.lower() not in {word.lower() for word in RESERVED}:
-            variables[key] = value.strip()
-    variables["cid"] = call_id
+        if key and name.lower().startswith("x-") and key.lower() not in _BUILT_IN:
+            variables[key] = FromCaller(value.strip())
+    variables["cid"] = FromCaller(call_id)
     return variables
 
 

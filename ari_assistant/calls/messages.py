@@ -11,7 +11,6 @@ from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.server_message import envelope, transcript_type, wants
-from ari_assistant.vapi.without_secrets import without_secrets
 from ari_assistant.webhooks.outbox import Outbox
 from ari_assistant.webhooks.precedence import first_server
 from ari_assistant.webhooks.sender import WebhookSender
@@ -90,7 +89,7 @@ class CallMessages:
         record = self._record
         return {
             "call": record.wire() | {"artifact": None, "messages": None},
-            "phoneNumber": without_secrets(record.phone_number),
+            "phoneNumber": record.shown_number,
             "customer": record.customer,
-            "assistant": without_secrets(record.assistant) if record.assistant is not None else None,
+            "assistant": record.shown_assistant,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ from ari_assistant.providers.model import Model, ModelEvent, ModelRequest
 from ari_assistant.providers.openai import CHAT_PROVIDERS, OpenAIModel, base_url
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
-from ari_assistant.vapi.model import BUILT_IN
+from ari_assistant.vapi.model import BUILT_IN, CUSTOM_LLM
+from ari_assistant.webhooks.redirects import followed
 from ari_assistant.webhooks.url_policy import UrlPolicy
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ class ModelChoice:
         await asyncio.to_thread(_certificates)
 
     def choose(self, assistant: Assistant, fill: Fill, access: ProviderAccess) -> Model:
-        """`built-in` is the deterministic dialogue. A model with a `url` is asked there (`custom-llm`). A provider
-        with a key is asked at its own endpoint. Any other is asked at the endpoint of the settings, and answered
-        by the built-in dialogue when there is none, so that no assistant is without a voice."""
+        """`built-in` is the deterministic dialogue. `custom-llm` is asked at the assistant's `url`, with the key of
+        that name and no other. A provider with a key is asked at its own endpoint. Any other is asked at the endpoint
+        of the settings, and answered by the built-in dialogue when there is none, so that no assistant is mute."""
         return self.remote(assistant, access) or BuiltInDialogue(
             rules_config(assistant), partial(fill_for_speech, fill)
         )
@@ -143,8 +144,8 @@ class ModelChoice:
         model = assistant.model
         if model is not None and model.provider == BUILT_IN:
             return None
-        if model is not None and model.url:
-            key = access.key(model.provider)
+        if model is not None and model.provider == CUSTOM_LLM and model.url:
+            key = access.key(CUSTOM_LLM)
             client = self._client(model.url, key, model.headers or {}, model.timeout_seconds or 20, guarded=True)
             return OpenAIModel(client, model=model.model or "default", name=model.provider)
         if model is not None and access.knows(model.provider):
@@ -164,19 +165,23 @@ class ModelChoice:
     def _client(
         self, url: str, key: str | None, headers: Mapping[str, str], seconds: float, *, guarded: bool = False
     ) -> AsyncOpenAI:
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, omit
 
         identity = (base_url(url), key or "", tuple(sorted(headers.items())), seconds)
         client = self._clients.pop(identity, None)
         if client is None:
-            hooks = {"request": [self._check]} if guarded else {}
+            checks: list[Callable[[Any], Awaitable[None]]] = [self._check] if guarded else []
+            # What the environment holds for OpenAI's client is not for whoever is asked here.
+            own: dict[str, Any] = {"OpenAI-Organization": omit, "OpenAI-Project": omit, **headers}
             client = AsyncOpenAI(
                 base_url=identity[0],
                 api_key=key or "none",
-                default_headers=headers,
+                default_headers=own,
                 timeout=seconds,
                 max_retries=0,
-                http_client=DefaultAsyncHttpxClient(event_hooks=hooks, verify=_certificates()),
+                http_client=DefaultAsyncHttpxClient(
+                    event_hooks={"request": checks, "response": [_check_redirect]}, verify=_certificates()
+                ),
             )
         self._clients[identity] = client
         if len(self._clients) > _MAX_CLIENTS:
@@ -199,3 +204,9 @@ class ModelChoice:
         for client in clients:
             await client.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+async def _check_redirect(response: Any) -> None:
+    """Raises RedirectRefused when the answer leads away from where the key and the conversation were sent."""
+    if response.has_redirect_location:
+        followed(str(response.request.url), response.headers["Location"])

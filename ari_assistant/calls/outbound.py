@@ -99,7 +99,7 @@ class OutboundCall(PhoneCall):
         parsed = phone_number_schema.validate_python(number.document)
         uri: SipUri = parsed.uri
         wire = customer.wire()
-        wire.pop("assistantOverrides", None)
+        wire = {key: value for key, value in wire.items() if key not in ("assistantOverrides", "squadOverrides")}
         transport = body.transport or {}
         seconds = transport.get("dialTimeout", 60)
         options = services.options

@@ -28,8 +28,10 @@ from ari_assistant.calls.report import Report
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.session import Session
 from ari_assistant.calls.state import CallEvent, CallState
-from ari_assistant.calls.transfer import dial_and_bridge, refer_target
-from ari_assistant.dialogue.template import builtin_variables, fill_for_speech, render
+from ari_assistant.calls.transfer import dial_and_bridge, filled_destination, refer_target
+from ari_assistant.dialogue.address import AddressRefused
+from ari_assistant.dialogue.callers_text import from_caller
+from ari_assistant.dialogue.template import builtin_variables, render
 from ari_assistant.media.codec import Codec
 from ari_assistant.media.g711 import ULAW
 from ari_assistant.telemetry import CallLog, get_logger
@@ -37,8 +39,8 @@ from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
+from ari_assistant.vapi.secret import without_secrets
 from ari_assistant.vapi.server import Server
-from ari_assistant.vapi.without_secrets import without_secrets
 from ari_assistant.webhooks.outbox import Outbox
 
 __all__ = ["CAUSE_FAILURE", "PhoneCall"]
@@ -262,7 +264,7 @@ class PhoneCall(ABC):
         assert self._messages is not None
         assert self._session is not None
         record, plan = self._record, destination.transfer_plan
-        wire = destination.wire()
+        wire = without_secrets(destination.wire(), Destination)
         transfer: JsonObject = {
             "destination": wire,
             "mode": plan.mode if plan is not None else "blind-transfer",
@@ -316,7 +318,7 @@ class PhoneCall(ABC):
             self._legs,
             destination,
             call_id=self._record.id,
-            caller_id=self._fill(destination.caller_id or self._record.customer.get("number") or "", {}),
+            caller_id=destination.caller_id or self._record.customer.get("number") or "",
             answered=lambda: self._forwarded(transfer),
         )
         transfer["status"] = status
@@ -341,7 +343,7 @@ class PhoneCall(ABC):
         text = "I'm sorry, the transfer did not work."
         if plan is not None:
             text = plan.message if isinstance(plan.message, str) else (plan.message.content or text)
-        await self._session.say(fill_for_speech(self._fill, text, {}))
+        await self._session.say(text)
         if plan is None or plan.end_call_enabled is not False:
             self.end(ending)
 
@@ -428,13 +430,16 @@ class PhoneCall(ABC):
         assert self._record is not None
         record = self._record
         wire = record.wire()
+        customer, transport = record.customer, record.transport
+        if record.invite is not None:
+            customer, transport = from_caller(customer), from_caller(transport)
         builtin = builtin_variables(
             datetime.now(UTC),
-            customer=record.customer,
-            phoneNumber=without_secrets(record.phone_number),
+            customer=customer,
+            phoneNumber=record.shown_number,
             call={key: wire[key] for key in ("id", "type", "status", "createdAt", "assistantId")}
-            | {key: wire[key] for key in ("phoneCallProvider", "transport")},
-            transport=record.transport,
+            | {"phoneCallProvider": wire["phoneCallProvider"], "transport": transport},
+            transport=transport,
             assistant={"id": record.assistant_id, "name": (record.assistant or {}).get("name")},
         )
         given: JsonObject = record.overrides["variableValues"]
@@ -443,9 +448,9 @@ class PhoneCall(ABC):
     def _fill(self, template: str, extra: Mapping[str, Any]) -> str:
         said: JsonObject = {}
         if self._session is not None and "messages" in template:
-            said["messages"] = self._session.history.openai_messages()
+            said["messages"] = from_caller(self._session.history.openai_messages())
         if self._session is not None and "transcript" in template:
-            said["transcript"] = self._session.history.transcript()
+            said["transcript"] = from_caller(self._session.history.transcript())
         rendered = render(template, {**self._variables, **said, **extra})
         if (rendered.missing or rendered.fault) and template not in self._warned:
             self._warned.add(template)
@@ -473,6 +478,10 @@ class PhoneCall(ABC):
         assert self._messages is not None
         if destination.type != "sip" or destination.sip_uri is None:
             return f"a destination of type {destination.type} needs a trunk, which this version does not have"
+        try:
+            destination = filled_destination(destination, self._fill, self._all_variables())
+        except AddressRefused as fault:
+            return str(fault)
         if self._ending is not None:
             return None
         # The redirect makes the channel leave at once: the reason must stand before that is heard of.
@@ -482,8 +491,9 @@ class PhoneCall(ABC):
         except AriRequestError as fault:
             self._ending = None
             return str(fault)
-        self._record.destination = destination.wire()
+        wire = without_secrets(destination.wire(), Destination)
+        self._record.destination = wire
         self._record.happened(CallEvent.FORWARDED)
-        self._messages.send("status-update", status="forwarding", destination=destination.wire())
+        self._messages.send("status-update", status="forwarding", destination=wire)
         self._log.info("call_redirected", destination=destination.sip_uri)
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ari_assistant.calls.conversation import Conversation
 from ari_assistant.calls.costs import cost_breakdown, costs
@@ -12,10 +12,12 @@ from ari_assistant.calls.ending import Ending
 from ari_assistant.calls.invite import Invite
 from ari_assistant.calls.metrics import performance_metrics
 from ari_assistant.calls.state import CallEvent, CallState, after
+from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import JsonObject, call_id, iso
-from ari_assistant.vapi.call import Call
+from ari_assistant.vapi.call import Call, Customer
+from ari_assistant.vapi.phone_number import AnyPhoneNumber
 from ari_assistant.vapi.plans import ArtifactPlan
-from ari_assistant.vapi.without_secrets import without_secrets
+from ari_assistant.vapi.secret import without_secrets
 
 __all__ = ["CallRecord"]
 
@@ -40,7 +42,7 @@ class CallRecord:
         created = datetime.now(UTC)
         self.id = call_id(created)
         self.invite = invite
-        self.customer = customer
+        self.customer = without_secrets(customer, Customer)
         self.phone_number = phone_number
         self.type: CallType = "inboundPhoneCall" if invite is not None else "outboundPhoneCall"
         self.state = CallState.RINGING if invite is not None else CallState.QUEUED
@@ -66,6 +68,7 @@ class CallRecord:
         self._org_id = org_id
         self._public_url = public_url.rstrip("/")
         self._results: JsonObject = {}
+        self._shown: dict[str, tuple[JsonObject, JsonObject]] = {}
         self._costs: list[JsonObject] = []
         self._cost_breakdown: JsonObject | None = None
 
@@ -163,6 +166,23 @@ class CallRecord:
         """See `calls.costs`."""
         return self._costs
 
+    @property
+    def shown_assistant(self) -> JsonObject | None:
+        """The assistant without its secrets."""
+        return self._without_secrets("assistant", self.assistant, Assistant)
+
+    @property
+    def shown_number(self) -> JsonObject:
+        """The phone number without its secrets."""
+        return self._without_secrets("number", self.phone_number, AnyPhoneNumber) or {}
+
+    def _without_secrets(self, part: str, given: JsonObject | None, schema: Any) -> JsonObject | None:
+        """Every message has the same assistant in it: a long one is walked once."""
+        known = self._shown.get(part)
+        if given is not None and (known is None or known[0] is not given):
+            self._shown[part] = known = (given, without_secrets(given, schema))
+        return known[1] if given is not None and known is not None else None
+
     def wire(self) -> JsonObject:
         """The Call object as it is now."""
         artifact = self._results or None
@@ -183,8 +203,9 @@ class CallRecord:
             ended_reason=self.ending.reason if self.ending else None,
             ended_message=self.ending.message if self.ending else None,
             assistant_id=self.assistant_id,
-            assistant=without_secrets(self.assistant) if self.assistant_id is None and self.assistant else None,
-            assistant_overrides=without_secrets(self.overrides),
+            # One that is stored is looked up by its id.
+            assistant=(self.shown_assistant or None) if self.assistant_id is None else None,
+            assistant_overrides=self._without_secrets("overrides", self.overrides, AssistantOverrides),
             squad_id=self.squad_id,
             phone_number_id=self.phone_number["id"],
             customer=self.customer,

@@ -16,6 +16,7 @@ from ari_assistant.calls.session import Session
 from ari_assistant.dialogue.template import Fill
 from ari_assistant.telemetry import CallLog
 from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.structured_output import StructuredOutput
 
 __all__ = ["Report"]
@@ -112,7 +113,9 @@ class Report:
             try:
                 found[key] = StructuredOutput.model_validate(document)
             except ValidationError as fault:
-                self._log.warning("structured_output_unreadable", id=key, reason=str(fault)[:300])
+                self._log.warning(
+                    "structured_output_unreadable", id=key, reason="; ".join(validation_messages(fault))
+                )
         return found
 
     async def _keep_log(self) -> None:

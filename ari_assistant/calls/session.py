@@ -30,12 +30,14 @@ from ari_assistant.calls.reply import ReplyWriter, pieces
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.speaker import Speaker, is_audio_url
 from ari_assistant.calls.tool_runner import Outcome, ToolRunner
+from ari_assistant.calls.transfer import filled_destination
 from ari_assistant.calls.turn_plans import (
     chunk_plan,
     keypad_plan,
     turn_options,
 )
 from ari_assistant.calls.weighing import Weighing
+from ari_assistant.dialogue.address import AddressRefused, filled_url
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_messages
 from ari_assistant.dialogue.template import Fill, fill_for_speech
@@ -62,9 +64,10 @@ from ari_assistant.turns.turn_taking import (
     TurnState,
     TurnTaking,
 )
+from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
-from ari_assistant.vapi.without_secrets import without_secrets
+from ari_assistant.vapi.secret import without_secrets
 
 __all__ = ["Session"]
 
@@ -183,6 +186,7 @@ class Session:
         self._actions = HookActions(
             self,
             fill=fill,
+            filled=lambda destination: filled_destination(destination, fill, variables),
             catalogue=services.catalogue,
             run=self._run_tools,
             spawn=self._spawn,
@@ -226,7 +230,14 @@ class Session:
         mode = self._assistant.first_message_mode
         if mode not in (None, "assistant-speaks-first") or not self._assistant.first_message:
             return None
-        return fill_for_speech(self._fill, self._assistant.first_message, {}).strip() or None
+        text = fill_for_speech(self._fill, self._assistant.first_message, {}).strip()
+        if is_audio_url(text):
+            try:
+                return filled_url(self._assistant.first_message.strip(), self._variables)
+            except AddressRefused as fault:
+                self._log.warning("first_message_audio_refused", reason=str(fault))
+                return None
+        return text or None
 
     def system(self) -> list[ChatMessage]:
         """The assistant's own messages, their templates filled: a tool may have brought new variables."""
@@ -313,7 +324,8 @@ class Session:
                     self.lost("the media process ended while the call was being answered")
                 self._services.hearing.add(stream, self)
                 group.create_task(self._listening.run(), name="listen")
-                self._messages.send("assistant.started", newAssistant=without_secrets(self._assistant.wire()))
+                assistant = without_secrets(self._assistant.wire(), Assistant)
+                self._messages.send("assistant.started", newAssistant=assistant)
                 self._open()
                 await asyncio.get_running_loop().create_future()  # until cancelled
         finally:

@@ -27,6 +27,7 @@ from ari_assistant.vapi import transcriber as transcriber_schema
 from ari_assistant.vapi import voice as voice_schema
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.server import Server
 
 __all__ = ["AskVoice", "Listener", "SpeechChoice"]
@@ -177,5 +178,9 @@ def _parsed(documents: Sequence[JsonObject], schema: Any) -> list[Any]:
         try:
             found.append(schema.model_validate(document))
         except ValidationError as fault:
-            log.warning("fallback_unreadable", provider=document.get("provider"), reason=str(fault)[:300])
+            log.warning(
+                "fallback_unreadable",
+                provider=document.get("provider"),
+                reason="; ".join(validation_messages(fault)),
+            )
     return found

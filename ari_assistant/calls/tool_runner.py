@@ -12,6 +12,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ari_assistant.calls.messages import CallMessages
+from ari_assistant.calls.transfer import filled_destination
+from ari_assistant.dialogue.address import AddressRefused, filled_url, one_line
+from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.template import Fill
 from ari_assistant.dialogue.tools import (
@@ -29,13 +32,16 @@ from ari_assistant.providers.model import ToolCall
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import AnyDestination, AssistantDestination, Destination
+from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.json_text import read_json
+from ari_assistant.vapi.secret import without_secrets
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import (
     ApiRequestTool,
     DtmfTool,
     EndCallTool,
     FunctionTool,
+    Tool,
     ToolMessage,
     TransferCallTool,
 )
@@ -234,10 +240,17 @@ class ToolRunner:
     # -- what we do ourselves -------------------------------------------------------------------------------
 
     async def _api_request(self, call: ToolCall, tool: ApiRequestTool, arguments: JsonObject) -> list[Outcome]:
-        body = static_arguments(tool.parameters, self.fill, _defaults(tool.body, self.fill, arguments) | arguments)
-        headers = {k: str(v) for k, v in _defaults(tool.headers, self.fill, arguments).items()}
+        # What the model says it may have from the caller.
+        said = from_caller(arguments)
+        body = static_arguments(tool.parameters, self.fill, _defaults(tool.body, self.fill, said) | said)
+        headers = {k: one_line(str(v)) for k, v in _defaults(tool.headers, self.fill, said).items()}
+        try:
+            url = filled_url(tool.url, {**self._variables, **body})
+        except AddressRefused as fault:
+            log.warning("tool_address_refused", call_id=self._call_id, tools=[call.name], reason=str(fault))
+            return [Outcome(call, "The request was not made: it has no usable address.", failed=True)]
         server = Server(
-            url=self.fill(tool.url, {**arguments, **body}),
+            url=url,
             timeout_seconds=tool.timeout_seconds,
             headers=headers or None,
             credential_id=tool.credential_id,
@@ -291,27 +304,24 @@ class ToolRunner:
                 destination = _destination_schema.validate_python(answer.get("destination"))
                 message = _tool_message(answer.get("message"))
             except (WebhookFailed, ValidationError) as fault:
-                log.warning("transfer_unanswered", call_id=self._call_id, reason=str(fault)[:500])
+                faults = validation_messages(fault) if isinstance(fault, ValidationError) else [str(fault)]
+                log.warning("transfer_unanswered", call_id=self._call_id, reason="; ".join(faults))
                 return [Outcome(call, "Nobody said where to.", failed=True)]
         if destination is None:
             known = ", ".join(address_of(d) for d in tool.destinations or ())
             return [Outcome(call, f"destination must be one of: {known}", failed=True)]
         if isinstance(destination, AssistantDestination):
             return [Outcome(call, "Handing over to another assistant is not possible here.", failed=True)]
-        wire = filled(destination.wire(), self.fill, arguments)
         try:
-            target = Destination.model_validate(wire)
-        except ValidationError:
+            target = filled_destination(destination, self.fill, self._variables, arguments)
+        except AddressRefused as fault:
+            log.warning("destination_refused", call_id=self._call_id, reason=str(fault))
             return [Outcome(call, "The destination is not usable.", failed=True)]
         return [Outcome(call, "Transfer initiated.", transfer=target, message=message, silent=True)]
 
 
 def _tool_wire(offered: Offered) -> JsonObject:
-    wire = offered.tool.wire()
-    server = wire.get("server")
-    if isinstance(server, dict):
-        wire["server"] = {k: v for k, v in server.items() if k not in ("secret", "headers")}
-    return wire
+    return without_secrets(offered.tool.wire(), Tool)
 
 
 def _tool_message(given: Any) -> ToolMessage | None:

@@ -4,23 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote
+
+from pydantic import ValidationError
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent
 from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
+from ari_assistant.dialogue.address import AddressRefused, filled_sip_uri, one_line
+from ari_assistant.dialogue.callers_text import from_caller
+from ari_assistant.dialogue.template import Fill, fill_for_speech
+from ari_assistant.dialogue.tools import filled
+from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
+from ari_assistant.vapi.error import validation_messages
 
-__all__ = ["dial_and_bridge", "refer_target", "sip_headers"]
+__all__ = ["dial_and_bridge", "filled_destination", "refer_target", "sip_headers"]
 
 _BUSY = frozenset({17})
 """Q.850 causes: user busy."""
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,128}")
 _NO_ANSWER = frozenset({18, 19, 20, 127})
+
+
+def filled_destination(
+    destination: Destination, fill: Fill, variables: Mapping[str, Any], arguments: Mapping[str, Any] | None = None
+) -> Destination:
+    """The destination with its templates filled from the call's `variables` and a model's `arguments`.
+
+    Raises AddressRefused when there is no address, or its host would be the caller's to choose.
+    """
+    said = from_caller(dict(arguments or {}))
+    wire = destination.wire()
+    uri = wire.pop("sipUri", None)
+    result: JsonObject = filled(wire, fill, said)
+    speech = partial(fill_for_speech, fill)
+    if "message" in wire:
+        result["message"] = filled(wire["message"], speech, said)
+    if fallback := (wire.get("transferPlan") or {}).get("fallbackPlan"):
+        result["transferPlan"]["fallbackPlan"] = filled(fallback, speech, said)
+    if uri is not None:
+        result["sipUri"] = filled_sip_uri(uri, {**variables, **said})
+    try:
+        return Destination.model_validate(result)
+    except ValidationError as fault:
+        raise AddressRefused("; ".join(validation_messages(fault))) from None
 
 
 def refer_target(destination: Destination) -> str:
@@ -42,11 +75,7 @@ def sip_headers(destination: Destination) -> dict[str, str]:
     """The headers for the destination's INVITE. A name that is no SIP token is left out; what a template brought in
     cannot begin a header of its own."""
     given = destination.sip_headers or {}
-    return {name: _one_line(str(value)) for name, value in given.items() if _TOKEN.fullmatch(name)}
-
-
-def _one_line(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable())
+    return {name: one_line(str(value)) for name, value in given.items() if _TOKEN.fullmatch(name)}
 
 
 async def dial_and_bridge(
@@ -81,7 +110,7 @@ async def dial_and_bridge(
             endpoint=f"PJSIP/outbound/{target}",
             app=ari.app,
             channelId=channel_id,
-            callerId=_one_line(caller_id),
+            callerId=one_line(caller_id),
             timeout_seconds=seconds,
             variables=variables,
         )

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import liquid
 from liquid.exceptions import LiquidError, ResourceLimitError
 
+from ari_assistant.dialogue.callers_text import TAGS, FromCaller, Place, watched
 from ari_assistant.vapi.base import JsonObject
 
 __all__ = ["RESERVED", "Fill", "Rendered", "builtin_variables", "fill_for_speech", "render"]
@@ -24,9 +25,12 @@ Fill = Callable[[str, Mapping[str, Any]], str]
 """`fill(template, extra_variables)`: the text with the call's variables in it."""
 
 RESERVED = frozenset(
-    {"customer", "call", "phoneNumber", "transport", "assistant", "now", "messages", "transcript"}
+    {
+        *("customer", "call", "phoneNumber", "transport", "assistant", "messages", "transcript"),
+        *("now", "currentDateTime", "date", "time", "year", "month", "day"),
+    }
 )
-"""Names of built-in objects that a SIP header must not shadow (§9)."""
+"""Names of built-in variables that a SIP header must not shadow (§9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Rendered:
     """Variables that have no value."""
     fault: str | None = None
     """Why the template could not be read; `text` is then the template with its tags taken out."""
+    from_caller: bool = False
+    """A caller's text is in it, and `text` is marked so."""
 
 
 # A template is anybody's who may create an assistant, and it is rendered on the event loop: its work is bounded.
@@ -201,6 +207,8 @@ def _moment(value: Any) -> datetime | None:
 
 _ENVIRONMENT = _Environment(undefined=_Missing)
 _ENVIRONMENT.add_filter("date", _date)
+for _tag in TAGS:
+    _ENVIRONMENT.add_tag(_tag)
 
 
 def _without_tags(template: str) -> str:
@@ -227,11 +235,15 @@ def _parsed(template: str) -> liquid.BoundTemplate:
     return _ENVIRONMENT.from_string(template)
 
 
-def render(template: str, variables: Mapping[str, Any]) -> Rendered:
+def render(
+    template: str, variables: Mapping[str, Any], *, place: Place | None = None, neutral: str | None = None
+) -> Rendered:
     """Render `template`. Never raises: a broken template, or one that takes too long, gives its plain text and a
     `fault`.
 
-    Values are inserted as they are and never read as templates themselves.
+
+    Values are inserted as they are and never read as templates themselves; a caller's as `place` writes them, or
+    `neutral` instead of them.
     """
     if "{{" not in template and "{%" not in template:
         return Rendered(template)
@@ -246,13 +258,15 @@ def render(template: str, variables: Mapping[str, Any]) -> Rendered:
     try:
         parsed = _parsed(template)
         work.until = time.thread_time() + _CPU_SECONDS
-        text = parsed.render(scope)
+        with watched(place, neutral) as watching:
+            text = parsed.render(scope)
     except Exception as fault:  # filters raise what their arguments make them raise
         lines = str(fault).splitlines() if isinstance(fault, LiquidError) else []
         return Rendered(_without_tags(template), tuple(work.missing), lines[0] if lines else repr(fault)[:200])
     finally:
         _work.reset(token)
-    return Rendered(text, tuple(work.missing))
+    of_caller = watching.from_caller
+    return Rendered(FromCaller(text) if of_caller else text, tuple(work.missing), from_caller=of_caller)
 
 
 def fill_for_speech(fill: Fill, template: str, extra: Mapping[str, Any]) -> str:

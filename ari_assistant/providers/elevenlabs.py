@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -12,6 +13,7 @@ from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
 __all__ = ["URL", "elevenlabs_voice"]
 
 URL = "https://api.elevenlabs.io"
+_DEFAULT_VOICE = "21m00Tcm4TlvDq8ikWAM"
 _SETTINGS = {
     "stability": "stability",
     "similarityBoost": "similarity_boost",
@@ -34,7 +36,7 @@ def elevenlabs_voice(session: aiohttp.ClientSession, *, url: str, key: str, voic
         if extra.get("language"):
             body["language_code"] = extra["language"]
         return SpeechRequest(
-            f"{url}/v1/text-to-speech/{voice.voice_id or '21m00Tcm4TlvDq8ikWAM'}/stream",
+            f"{url}/v1/text-to-speech/{quote(voice.voice_id or _DEFAULT_VOICE, safe='')}/stream",
             {"xi-api-key": key},
             {"output_format": "pcm_8000"},
             json=body,

@@ -20,6 +20,7 @@ from ari_assistant.vapi.plans import (
     StartSpeakingPlan,
     StopSpeakingPlan,
 )
+from ari_assistant.vapi.secret import DATA, SECRET, Secret
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import MAX_TOOLS, Tool
 from ari_assistant.vapi.transcriber import Transcriber
@@ -80,7 +81,7 @@ class Assistant(Contract):
     transcriber: Transcriber | None = None
     server: Server | None = None
     server_url: str | None = None
-    server_url_secret: str | None = None
+    server_url_secret: Secret | None = None
     server_messages: list[ServerMessageType] | None = None
     client_messages: list[str] | None = None
     max_duration_seconds: Annotated[float, Field(ge=10, le=43_200)] | None = None
@@ -110,10 +111,10 @@ class Assistant(Contract):
     analysis_plan: AnalysisPlan | None = None
     monitor_plan: MonitorPlan | None = None
     compliance_plan: CompliancePlan | None = None
-    metadata: JsonObject | None = None
-    credentials: list[JsonObject] | None = None
+    metadata: Annotated[JsonObject, DATA] | None = None
+    credentials: Annotated[list[JsonObject], SECRET] | None = None
     credential_ids: list[str] | None = None
-    variable_values: dict[str, Any] | None = None
+    variable_values: Annotated[dict[str, Any], DATA] | None = None
 
 
 class AssistantOverrides(Assistant):

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import Contract, JsonObject
+from ari_assistant.vapi.secret import DATA
 from ari_assistant.vapi.sip_uri import SipUri
 from ari_assistant.vapi.squad import Squad
 
@@ -65,7 +66,7 @@ class CreateCall(Contract):
     customers: list[Customer] | None = None
     schedule_plan: SchedulePlan | None = None
     transport: JsonObject | None = None
-    metadata: JsonObject | None = None
+    metadata: Annotated[JsonObject, DATA] | None = None
     type: str | None = None
 
 

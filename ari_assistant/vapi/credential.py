@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag, TypeAdapter, model_validator
 
 from ari_assistant.vapi.base import Contract, JsonObject, OpenContract, chosen_by
+from ari_assistant.vapi.secret import Secret
 
 __all__ = [
     "AnyCredential",
@@ -18,12 +19,9 @@ __all__ = [
     "OAuth2Plan",
     "ProviderCredential",
     "credential_schema",
-    "without_secrets",
+    "credential_union",
 ]
 
-_SECRETS = frozenset(
-    {"token", "secretKey", "clientSecret", "authPassword", "apiKey", "accessToken", "secret", "password"}
-)
 Name = Annotated[str, Field(min_length=1, max_length=40)]
 
 
@@ -31,7 +29,7 @@ class BearerPlan(Contract):
     """`Authorization: Bearer <token>`, or another header, with or without the word."""
 
     type: Literal["bearer"]
-    token: str
+    token: Secret
     header_name: str | None = None
     bearer_prefix_enabled: bool | None = None
 
@@ -40,7 +38,7 @@ class HmacPlan(Contract):
     """A signature over `payloadFormat`."""
 
     type: Literal["hmac"]
-    secret_key: str
+    secret_key: Secret
     algorithm: Literal["sha256", "sha512", "sha1"]
     signature_header: str | None = None
     timestamp_header: str | None = None
@@ -58,7 +56,7 @@ class OAuth2Plan(Contract):
     type: Literal["oauth2"]
     url: str
     client_id: str
-    client_secret: str
+    client_secret: Secret
     scope: Annotated[str, Field(max_length=1_000)] | None = None
 
 
@@ -119,13 +117,18 @@ class ProviderCredential(OpenContract):
     """The key of a model, voice or transcriber provider."""
 
     provider: str
-    api_key: str | None = None
+    api_key: Secret | None = None
     name: Name | None = None
 
     @model_validator(mode="after")
     def _has_key(self) -> ProviderCredential:
         if not self.api_key:
             raise ValueError("apiKey must be a string")
+        if (self.model_extra or {}).get("apiUrl") is not None:
+            raise ValueError(
+                "apiUrl must be absent: where a provider is asked the server's owner sets,"
+                " by ARI_ASSISTANT_PROVIDER_URLS"
+            )
         return self
 
 
@@ -153,13 +156,4 @@ _SCHEMAS: dict[str, type[AnyCredential]] = {
 }
 credential_schema = _CredentialSchema()
 credential_union: TypeAdapter[AnyCredential] = TypeAdapter(AnyCredential)
-"""For the description only."""
-
-
-def without_secrets(value: Any) -> Any:
-    """A copy without keys, tokens and passwords, as responses show a credential."""
-    if isinstance(value, dict):
-        return {key: without_secrets(item) for key, item in value.items() if key not in _SECRETS}
-    if isinstance(value, list):
-        return [without_secrets(item) for item in value]
-    return value
+"""For the description, and what of it is secret."""

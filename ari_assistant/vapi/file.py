@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ari_assistant.vapi.base import Contract, JsonObject
+from ari_assistant.vapi.secret import DATA
 
 __all__ = ["File", "FilePatch"]
 
@@ -28,4 +29,4 @@ class File(Contract):
     mimetype: str
     url: str
     purpose: str | None = None
-    metadata: JsonObject | None = None
+    metadata: Annotated[JsonObject, DATA] | None = None

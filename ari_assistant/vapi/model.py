@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ari_assistant.vapi.base import JsonObject, OpenContract, VendorContract
+from ari_assistant.vapi.secret import SecretHeaders
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import MAX_TOOLS, Function, Tool
 
-__all__ = ["BUILT_IN", "KNOWN_MODELS", "KnowledgeBase", "Message", "Model"]
+__all__ = ["BUILT_IN", "CUSTOM_LLM", "KNOWN_MODELS", "KnowledgeBase", "Message", "Model"]
 
 BUILT_IN = "built-in"
 """This project's own deterministic dialogue, whose keys `ari_assistant.dialogue.rules.config` validates."""
+CUSTOM_LLM = "custom-llm"
+"""The one provider that an assistant's own `url` belongs to, and whose key goes there."""
 
 _VENDOR_FIELDS: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"thinking"}),
@@ -34,7 +37,7 @@ _VENDOR_FIELDS: dict[str, frozenset[str]] = {
         (
             "anyscale",
             "cerebras",
-            "custom-llm",
+            CUSTOM_LLM,
             "deep-seek",
             "deepinfra",
             "groq",
@@ -88,7 +91,7 @@ class Model(VendorContract):
     knowledge_base_id: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    headers: dict[str, str] | None = None
+    headers: SecretHeaders | None = None
     metadata_send_mode: Literal["off", "variable", "destructured"] | None = None
     timeout_seconds: Annotated[float, Field(ge=0, le=300)] | None = None
     word_level_confidence_enabled: bool | None = None
@@ -97,6 +100,12 @@ class Model(VendorContract):
 
     @model_validator(mode="after")
     def _has_url(self) -> Model:
-        if self.provider == "custom-llm" and not self.url:
+        if self.provider == CUSTOM_LLM and not self.url:
             raise ValueError("url must be a string")
+        for name, value in (("url", self.url), ("headers", self.headers)):
+            if self.provider != CUSTOM_LLM and value is not None:
+                raise ValueError(
+                    f"{name} must be absent: only provider {CUSTOM_LLM} is asked at a URL of its own;"
+                    " where another provider is asked the server's owner sets, by ARI_ASSISTANT_PROVIDER_URLS"
+                )
         return self

@@ -16,7 +16,7 @@ def merge_overrides(assistant: JsonObject, overrides: JsonObject | None) -> Json
 
     Shallow per top-level field. `model`, `voice` and `transcriber` of the same (or no) provider replace only
     the keys that they name. `variableValues` are joined, the overrides' values winning. `tools:append` adds
-    to `model.tools`. A null in the overrides clears the field.
+    to `model.tools`. A null in the overrides clears the field. A model's `headers` do not go along to another `url`.
     """
     result: JsonObject = dict(assistant)
     for key, value in (overrides or {}).items():
@@ -26,7 +26,7 @@ def merge_overrides(assistant: JsonObject, overrides: JsonObject | None) -> Json
         if isinstance(value, dict) and isinstance(current, dict):
             same_provider = value.get("provider", current.get("provider")) == current.get("provider")
             if key == "variableValues" or (key in _NAMED_KEYS_ONLY and same_provider):
-                value = current | value
+                value = _at_its_own_url(current, value) | value
         result[key] = value
     appended = (overrides or {}).get("tools:append")
     if appended:
@@ -34,3 +34,10 @@ def merge_overrides(assistant: JsonObject, overrides: JsonObject | None) -> Json
         model["tools"] = [*(model.get("tools") or []), *appended]
         result["model"] = model
     return result
+
+
+def _at_its_own_url(current: JsonObject, laid: JsonObject) -> JsonObject:
+    """`current` without its headers where `laid` names another URL: they may hold a key, which is the first one's."""
+    if "url" in laid and laid["url"] != current.get("url"):
+        return {key: value for key, value in current.items() if key != "headers"}
+    return current

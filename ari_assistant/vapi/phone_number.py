@@ -10,6 +10,7 @@ from pydantic import Field, Tag, TypeAdapter, field_validator, model_validator
 from ari_assistant.vapi.base import Contract, chosen_by
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.hook import NumberHook
+from ari_assistant.vapi.secret import SECRET, Secret
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.sip_uri import SipUri
 
@@ -24,7 +25,7 @@ class SipAuthentication(Contract):
 
     realm: Annotated[str, Field(min_length=1, max_length=128, pattern=r'^[^"\\\x00-\x1f;]+$')] | None = None
     username: Annotated[str, Field(min_length=20, max_length=40, pattern=r"^[A-Za-z0-9._~+-]+$")]
-    password: Annotated[str, Field(min_length=20, max_length=40, pattern=r"^[^\x00-\x1f;\\]+$")]
+    password: Annotated[Secret, Field(min_length=20, max_length=40, pattern=r"^[^\x00-\x1f;\\]+$")]
 
 
 class _Number(Contract):
@@ -34,7 +35,7 @@ class _Number(Contract):
     workflow_id: str | None = None
     server: Server | None = None
     server_url: str | None = None
-    server_url_secret: str | None = None
+    server_url_secret: Secret | None = None
     fallback_destination: Destination | None = None
     hooks: list[NumberHook] | None = None
 
@@ -45,7 +46,7 @@ class PhoneNumber(_Number):
     provider: Literal["vapi"]
     sip_uri: str
     number_desired_area_code: str | None = None
-    authentication: SipAuthentication | None = None
+    authentication: Annotated[SipAuthentication, SECRET] | None = None
 
     @property
     def uri(self) -> SipUri:
@@ -72,7 +73,7 @@ class ByoPhoneNumber(_Number):
     number: Annotated[str, Field(min_length=3, max_length=40)]
     number_e164_check_enabled: bool | None = Field(default=None, alias="numberE164CheckEnabled")
     credential_id: str
-    authentication: None = None
+    authentication: Annotated[None, SECRET] = None
 
     @property
     def uri(self) -> SipUri:

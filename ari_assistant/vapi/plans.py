@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ari_assistant.vapi.base import Contract, JsonObject, OpenContract
+from ari_assistant.vapi.secret import DATA
 from ari_assistant.vapi.server import Server
 
 __all__ = [
@@ -137,7 +138,7 @@ class StructuredDataPlan(Contract):
 
     messages: list[JsonObject] | None = None
     enabled: bool | None = None
-    json_schema: JsonObject | None = Field(default=None, alias="schema")
+    json_schema: Annotated[JsonObject, DATA] | None = Field(default=None, alias="schema")
     timeout_seconds: PlanTimeout | None = None
 
 
@@ -181,7 +182,7 @@ class AnalysisPlan(Contract):
     # older spellings, which programs of 2024 still send
     summary_prompt: str | None = None
     structured_data_prompt: str | None = None
-    structured_data_schema: JsonObject | None = None
+    structured_data_schema: Annotated[JsonObject, DATA] | None = None
     success_evaluation_prompt: str | None = None
     success_evaluation_rubric: str | None = None
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ari_assistant.vapi.base import Contract, JsonObject
+from ari_assistant.vapi.secret import Secret, SecretHeaders
 
 __all__ = ["BackoffPlan", "Server", "normalise_server"]
 
@@ -24,9 +25,9 @@ class Server(Contract):
     """A webhook receiver. `secret` travels as `X-Vapi-Secret`; `timeoutSeconds` is in seconds, 20 by default."""
 
     url: str | None = None
-    secret: str | None = None
+    secret: Secret | None = None
     timeout_seconds: Annotated[float, Field(ge=1, le=300)] | None = None
-    headers: dict[str, str] | None = None
+    headers: SecretHeaders | None = None
     credential_id: str | None = None
     backoff_plan: BackoffPlan | None = None
     static_ip_addresses_enabled: bool | None = None

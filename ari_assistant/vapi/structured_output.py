@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ari_assistant.vapi.base import Contract, JsonObject
+from ari_assistant.vapi.secret import DATA
 
 __all__ = ["StructuredOutput"]
 
@@ -15,7 +16,7 @@ class StructuredOutput(Contract):
     """`CreateStructuredOutputDTO`."""
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
-    json_schema: JsonObject = Field(alias="schema")
+    json_schema: Annotated[JsonObject, DATA] = Field(alias="schema")
     type: Literal["ai", "regex"] | None = None
     regex: Annotated[str, Field(min_length=1, max_length=1_000)] | None = None
     model: JsonObject | None = None

@@ -8,6 +8,7 @@ from pydantic import Field, Tag, TypeAdapter
 
 from ari_assistant.vapi.base import Contract, JsonObject, OpenContract, chosen_by
 from ari_assistant.vapi.destination import AnyDestination
+from ari_assistant.vapi.secret import DATA, SECRET
 from ari_assistant.vapi.server import BackoffPlan, Server
 
 __all__ = [
@@ -60,7 +61,7 @@ class Function(Contract):
 
     name: Annotated[str, Field(max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
     description: str | None = None
-    parameters: JsonObject | None = None
+    parameters: Annotated[JsonObject, DATA] | None = None
     """JSON Schema of an object."""
     strict: bool | None = None
 
@@ -82,7 +83,7 @@ class VariableExtractionAlias(Contract):
 class VariableExtractionPlan(Contract):
     """Which parts of a JSON result become variables (§5.2)."""
 
-    json_schema: JsonObject | None = Field(default=None, alias="schema")
+    json_schema: Annotated[JsonObject, DATA] | None = Field(default=None, alias="schema")
     aliases: Annotated[list[VariableExtractionAlias], Field(max_length=100)] | None = None
 
 
@@ -179,7 +180,7 @@ class ApiRequestTool(_Tool):
     parameters: list[ToolParameter] | None = None
     body: JsonObject | None = None
     """JSON Schema of the body; the model fills it in."""
-    headers: JsonObject | None = None
+    headers: Annotated[JsonObject, SECRET] | None = None
     """JSON Schema of the headers."""
     backoff_plan: BackoffPlan | None = None
     variable_extraction_plan: VariableExtractionPlan | None = None

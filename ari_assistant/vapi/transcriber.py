@@ -73,4 +73,8 @@ class Transcriber(VendorContract):
     def _has_server(self) -> Transcriber:
         if self.provider == "custom-transcriber" and (self.server is None or not self.server.url):
             raise ValueError("server.url must be a string")
+        if self.provider != "custom-transcriber" and self.server is not None:
+            raise ValueError(
+                "server must be absent: only provider custom-transcriber is asked at a server of its own"
+            )
         return self

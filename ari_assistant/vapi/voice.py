@@ -101,4 +101,6 @@ class Voice(VendorContract):
     def _has_server(self) -> Voice:
         if self.provider == "custom-voice" and (self.server is None or not self.server.url):
             raise ValueError("server.url must be a string")
+        if self.provider != "custom-voice" and self.server is not None:
+            raise ValueError("server must be absent: only provider custom-voice is asked at a server of its own")
         return self

@@ -8,14 +8,15 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
-from urllib.parse import urljoin
 
 import aiohttp
 
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.credential import AuthenticationPlan, BearerPlan, HmacPlan, OAuth2Plan
 from ari_assistant.vapi.json_text import MAX_DOCUMENT_BYTES, read_json
+from ari_assistant.vapi.secret import without_user_info
 from ari_assistant.vapi.server import Server
+from ari_assistant.webhooks.redirects import ROAMING, followed
 from ari_assistant.webhooks.signing import SigningFault, bearer_headers, default_signature, hmac_headers
 
 __all__ = [
@@ -102,17 +103,17 @@ class WebhookSender:
         """
         status, body = await self._exchange(server, message, call_id, timeout_seconds)
         if not 200 <= status < 300:
-            raise WebhookRejected(f"{server.url} answered {status}", status=status)
+            raise WebhookRejected(f"{_name(server)} answered {status}", status=status)
         if not body.strip():
             return {}
         try:
             answer = read_json(body)
         except ValueError as fault:
             raise WebhookUnreadable(
-                f"{server.url} answered {status} with a body that is not JSON that can be taken: {fault}"
+                f"{_name(server)} answered {status} with a body that is not JSON that can be taken: {fault}"
             ) from None
         if not isinstance(answer, dict):
-            raise WebhookUnreadable(f"{server.url} answered {status} with JSON that is not an object")
+            raise WebhookUnreadable(f"{_name(server)} answered {status} with JSON that is not an object")
         return answer
 
     async def ask(self, server: Server, message: JsonObject, *, call_id: str) -> JsonObject:
@@ -128,7 +129,7 @@ class WebhookSender:
         async def once() -> JsonObject:
             status, _ = await self._exchange(server, message, call_id, None)
             if not 200 <= status < 300:
-                raise WebhookRejected(f"{server.url} answered {status}", status=status)
+                raise WebhookRejected(f"{_name(server)} answered {status}", status=status)
             return {}
 
         try:
@@ -143,7 +144,7 @@ class WebhookSender:
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._session.get(url, max_redirects=_MAX_REDIRECTS) as response,
+                self._session.get(url, max_redirects=_MAX_REDIRECTS, trace_request_ctx=ROAMING) as response,
             ):
                 if response.status != 200:
                     raise WebhookRejected(f"{url} answered {response.status}", status=response.status)
@@ -166,7 +167,7 @@ class WebhookSender:
             nonlocal answered
             answered = await self._request(server, method, body, call_id)
             if not 200 <= answered[0] < 300:
-                raise WebhookRejected(f"{server.url} answered {answered[0]}", status=answered[0])
+                raise WebhookRejected(f"{_name(server)} answered {answered[0]}", status=answered[0])
             return {}
 
         with suppress(WebhookRejected):
@@ -195,9 +196,9 @@ class WebhookSender:
                 ) as response:
                     return response.status, (await _limited(response)).decode("utf-8", "replace")
         except TimeoutError:
-            raise WebhookFailed(f"{server.url} gave no answer within {limit:g} seconds") from None
+            raise WebhookFailed(f"{_name(server)} gave no answer within {limit:g} seconds") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise WebhookFailed(f"{server.url} cannot be reached: {_reason(fault)}") from fault
+            raise WebhookFailed(f"{_name(server)} cannot be reached: {_reason(fault)}") from fault
 
     async def _with_retries(self, server: Server, once: Callable[[], Awaitable[JsonObject]]) -> JsonObject:
         plan = server.backoff_plan
@@ -239,15 +240,15 @@ class WebhookSender:
                         url, data=data, headers=headers, allow_redirects=False
                     ) as response:
                         if response.status in _REDIRECTS and "Location" in response.headers:
-                            url = urljoin(url, response.headers["Location"])
+                            url = str(followed(url, response.headers["Location"]))
                             continue
                         yield response
                         return
-                raise WebhookFailed(f"{server.url} redirects more than {_MAX_REDIRECTS} times")
+                raise WebhookFailed(f"{_name(server)} redirects more than {_MAX_REDIRECTS} times")
         except TimeoutError:
-            raise WebhookFailed(f"{server.url} gave no answer within {limit:g} seconds") from None
+            raise WebhookFailed(f"{_name(server)} gave no answer within {limit:g} seconds") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise WebhookFailed(f"{server.url} cannot be reached: {_reason(fault)}") from fault
+            raise WebhookFailed(f"{_name(server)} cannot be reached: {_reason(fault)}") from fault
 
     async def headers(self, server: Server, body: bytes, *, call_id: str, method: str = "POST") -> dict[str, str]:
         """The headers of one request. `server.headers` win over everything else (§7.1).
@@ -264,7 +265,7 @@ class WebhookSender:
             plan = await self._find_credential(server.credential_id)
             match plan:
                 case None:
-                    raise WebhookFailed(f"{server.url}: credentialId {server.credential_id} does not exist")
+                    raise WebhookFailed(f"{_name(server)}: credentialId {server.credential_id} does not exist")
                 case BearerPlan():
                     headers |= bearer_headers(plan)
                 case HmacPlan():
@@ -273,7 +274,7 @@ class WebhookSender:
                             plan, body, now=now, method=method, url=server.url or "", message_id=new_id()
                         )
                     except SigningFault as fault:
-                        raise WebhookFailed(f"{server.url}: {fault}") from None
+                        raise WebhookFailed(f"{_name(server)}: {fault}") from None
                 case OAuth2Plan():
                     headers["Authorization"] = f"Bearer {await self._token(plan, now)}"
         own = {name.lower(): name for name in headers}
@@ -307,6 +308,10 @@ class WebhookSender:
             raise WebhookFailed(f"{plan.url} gave no token: {fault!r}") from fault
         self._tokens[identity] = (now + max(0.0, seconds - min(60.0, seconds / 10)), token)
         return token
+
+
+def _name(server: Server) -> str:
+    return without_user_info(server.url or "")
 
 
 def _reason(fault: Exception) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 
 import aiohttp
 
+from ari_assistant.webhooks.redirects import stays_at_its_origin
+
 __all__ = ["UrlPolicy", "UrlRefused", "guarded_session"]
 
 _METADATA = frozenset(
@@ -71,7 +73,7 @@ def _plain(ip: Address) -> Address:
 
 
 def guarded_session(policy: UrlPolicy, **options: Any) -> aiohttp.ClientSession:
-    """A client session whose every connection is checked. The caller closes it."""
+    """A client session whose every connection and redirect is checked. The caller closes it."""
 
     def open_socket(info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
@@ -79,4 +81,4 @@ def guarded_session(policy: UrlPolicy, **options: Any) -> aiohttp.ClientSession:
         return socket.socket(family, kind, protocol)
 
     connector = aiohttp.TCPConnector(socket_factory=open_socket, limit=0, limit_per_host=32)
-    return aiohttp.ClientSession(connector=connector, **options)
+    return aiohttp.ClientSession(connector=connector, trace_configs=[stays_at_its_origin()], **options)

@@ -189,6 +189,12 @@ async def test_every_resource_goes_from_creation_to_deletion(api: Api) -> None:
         ("/squad", {"members": [{"assistantId": "gone"}]}, "members.0.assistantId gone does not exist"),
         ("/structured-output", {"name": "x", "schema": {}, "type": "regex", "regex": "("}, "regular expression"),
         ("/credential", {"provider": "openai"}, "apiKey must be a string"),
+        ("/credential", {"provider": "deepgram", "apiKey": "k", "apiUrl": "https://x"}, "apiUrl must be absent"),
+        (
+            "/assistant",
+            {"model": {"provider": "openai", "url": "http://elsewhere/v1"}},
+            "model.url must be absent",
+        ),
         (
             "/credential",
             {"provider": "custom-credential", "authenticationPlan": {"type": "x"}},
@@ -247,6 +253,33 @@ async def test_every_fault_is_named_with_its_path(api: Api, path: str, body: Any
     assert status == 400
     text = answer["message"] if isinstance(answer["message"], str) else " | ".join(answer["message"])
     assert message in text
+
+
+async def test_a_credential_that_is_sent_back_as_it_was_shown_keeps_what_was_not_shown(api: Api) -> None:
+    plan = {"type": "bearer", "token": "secret"}
+    _, made = await api("POST", "/credential", {"provider": "webhook", "authenticationPlan": plan})
+    assert made["authenticationPlan"] == {"type": "bearer"}
+    changed = {**made["authenticationPlan"], "headerName": "X-Key"}
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"authenticationPlan": changed})
+    assert (status, answer["authenticationPlan"]) == (200, changed)
+    other = {"type": "hmac", "algorithm": "sha256"}
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"authenticationPlan": other})
+    assert (status, answer["message"]) == (400, ["authenticationPlan.secretKey should not be null or undefined"])
+
+
+async def test_a_hidden_key_cannot_be_sent_elsewhere_by_changing_whose_it_is(api: Api) -> None:
+    _, made = await api("POST", "/credential", {"provider": "openai", "apiKey": "sk"})
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"provider": "custom-llm"})
+    assert (status, answer["message"]) == (400, ["apiKey must be a string"])
+    assert (await api("PATCH", f"/credential/{made['id']}", {"provider": "groq", "apiKey": "gsk"}))[0] == 200
+    plan = {"type": "oauth2", "url": "https://mine/token", "clientId": "i", "clientSecret": "s"}
+    _, made = await api("POST", "/credential", {"provider": "webhook", "authenticationPlan": plan})
+    moved = {"type": "oauth2", "url": "https://elsewhere/token", "clientId": "i"}
+    status, answer = await api("PATCH", f"/credential/{made['id']}", {"authenticationPlan": moved})
+    assert (status, answer["message"]) == (
+        400,
+        ["authenticationPlan.clientSecret should not be null or undefined"],
+    )
 
 
 async def test_a_number_on_ones_own_trunk_is_stored_with_its_credential(api: Api) -> None:

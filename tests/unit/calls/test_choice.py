@@ -100,6 +100,11 @@ async def test_what_cannot_be_used_is_told(
         ({"squad": {"members": [{"assistantId": "a1"}]}}, UseAssistant),
         ({"assistant": {"model": {"provider": "openai", "model": "m"}}}, UseAssistant),
         ({"assistant": {"model": {"provider": "openai", "nonsense": 1}}}, NoAnswer),
+        ({"assistant": {"model": {"provider": "openai", "url": "http://elsewhere/v1"}}}, NoAnswer),
+        (
+            {"assistantId": "a1", "assistantOverrides": {"model": {"provider": "openai", "url": "http://x"}}},
+            NoAnswer,
+        ),
         ({"assistantId": "gone"}, NoAnswer),
         ({"workflowId": "w"}, NoAnswer),
         ({}, NoAnswer),
@@ -129,3 +134,18 @@ async def test_every_fault_has_the_contracts_reason(catalogue: Catalogue) -> Non
         "invalid": "assistant-request-returned-invalid-assistant",
         "unspeakable": "assistant-request-returned-unspeakable-error",
     }
+
+
+async def test_headers_of_a_stored_model_do_not_go_to_the_url_of_an_override(catalogue: Catalogue) -> None:
+    model = {"provider": "custom-llm", "url": "http://mine/v1", "model": "m", "headers": {"X-Key": "stored"}}
+    await catalogue.assistants.create("a2", {"model": model})
+
+    async def laid(**fields: Any) -> Any:
+        body = {"assistantId": "a2", "assistantOverrides": {"model": {"provider": "custom-llm", **fields}}}
+        chosen = await choose_assistant(catalogue, body)
+        assert chosen is not None
+        return chosen.document["model"]
+
+    assert "headers" not in await laid(url="http://elsewhere/v1")
+    assert (await laid(url="http://mine/v1", temperature=0.5))["headers"] == {"X-Key": "stored"}
+    assert (await laid(url="http://elsewhere/v1", headers={"X-Key": "own"}))["headers"] == {"X-Key": "own"}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from ari_assistant.calls.hook_actions import HookActions
 from ari_assistant.calls.tool_runner import Outcome
+from ari_assistant.calls.transfer import filled_destination
+from ari_assistant.dialogue.callers_text import FromCaller
 from ari_assistant.providers.model import ToolCall
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.destination import Destination
@@ -38,6 +41,10 @@ class Conversation:
         self.done.append("hang up")
 
 
+def fill(template: str, _: Mapping[str, Any]) -> str:
+    return template.replace("{{name}}", "Ada")
+
+
 class Tools:
     async def get(self, tool_id: str) -> None:
         if tool_id == "broken":
@@ -58,7 +65,10 @@ async def done(*actions: dict[str, Any], preface: bool = False) -> list[Any]:
     catalogue: Any = Catalogue()
     made = HookActions(
         conversation,
-        fill=lambda text, _: text.replace("{{name}}", "Ada"),
+        fill=fill,
+        filled=lambda destination: filled_destination(
+            destination, fill, {"name": "Ada", "ext": FromCaller("x@evil;")}
+        ),
         catalogue=catalogue,
         run=run,
         spawn=lambda work, name: tasks.append(asyncio.create_task(work, name=name)),
@@ -95,3 +105,12 @@ async def test_tools_run_and_may_hang_up() -> None:
 async def test_a_tool_that_is_missing_or_breaks_fails_nothing(log_lines: list[dict[str, Any]]) -> None:
     assert await done({"type": "tool", "toolId": "nowhere"}, {"type": "tool", "toolId": "broken"}) == []
     assert {line["event"] for line in log_lines} >= {"hook_tool_missing", "hook_failed"}
+
+
+async def test_a_transfer_goes_where_its_template_says_and_a_caller_chooses_no_host() -> None:
+    def transfer(uri: str) -> dict[str, Any]:
+        return {"type": "transfer", "destination": {"type": "sip", "sipUri": uri}}
+
+    assert await done(transfer("sip:{{name}}@pbx.local")) == [("transfer", "sip:Ada@pbx.local")]
+    assert await done(transfer("sip:{{ext}}@pbx.local")) == [("transfer", "sip:x%40evil%3B@pbx.local")]
+    assert await done(transfer("sip:{{ext}}")) == []

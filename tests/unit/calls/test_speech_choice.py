@@ -14,9 +14,12 @@ from ari_assistant.calls.models import ChatEndpoint, ModelChoice, metadata_field
 from ari_assistant.calls.speech import SpeechChoice
 from ari_assistant.media.frame import Pcm
 from ari_assistant.providers.errors import ProviderError
+from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.model import Model
 from ari_assistant.webhooks.url_policy import UrlPolicy
+from tests.support.chat_server import chat_server
 
 
 class Local:
@@ -145,3 +148,26 @@ def test_what_a_custom_model_is_told_of_the_call() -> None:
     assert fields("off") == {}
     assert fields(None) == fields("variable") == {"metadata": {"a": 1, "messages": "no"}, **common}
     assert fields("destructured") == {"a": 1, **common}
+
+
+async def test_a_key_goes_to_its_providers_address_and_only_custom_llms_to_the_assistants_url(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor does the assistant's URL see what the environment holds for OpenAI's own client."""
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "of-the-machine")
+    ask = ModelRequest([ChatMessage("user", "Hello?")])
+    async with chat_server() as owners, chat_server() as elsewhere:
+        access = ProviderAccess({"openai": "sk-openai", "custom-llm": "sk-mine"}, {"openai": owners.url})
+        models = ModelChoice(ChatEndpoint(), UrlPolicy())
+        unchecked = Model.model_construct(provider="openai", model="m", url=elsewhere.url, headers={"X-A": "k"})
+        mine = Model(provider="custom-llm", url=elsewhere.url, model="m", headers={"X-A": "1"})
+        for model in (unchecked, mine):
+            chosen = models.remote(Assistant.model_construct(model=model), access)
+            assert chosen is not None
+            assert [event async for event in chosen.reply(ask)] == [TextDelta("Hello.")]
+        await models.aclose()
+    (told,), (sent,) = owners.headers, elsewhere.headers
+    assert (told["Authorization"], "x-a" in told) == ("Bearer sk-openai", False)
+    assert (sent["Authorization"], sent["x-a"]) == ("Bearer sk-mine", "1")
+    assert "of-the-machine" not in str(sent)

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from ari_assistant.calls.invite import header_variables
 from ari_assistant.calls.messages import CallMessages
 from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.tool_runner import Outcome, ToolRunner
@@ -257,3 +258,68 @@ async def test_a_destination_is_chosen_by_its_address_or_asked_for(bench: Bench)
 async def test_end_call_ends_the_call(bench: Bench) -> None:
     outcome = await one(bench.runner(), "endCall")
     assert (outcome.ends_call, outcome.message) == (True, None)
+
+
+async def test_a_server_is_not_told_the_secrets_of_its_tool(bench: Bench) -> None:
+    server = {"url": bench.webhook.url, "secret": "hidden", "headers": {"Authorization": "Bearer hidden"}}
+    bench.replies("tool-calls", {"result": "x"})
+    assert not (await one(bench.runner({**BOOK, "server": server}), "book")).failed
+    (sent,) = bench.webhook.messages("tool-calls")
+    assert sent["toolWithToolCallList"][0]["server"] == {"url": bench.webhook.url}
+    assert "hidden" not in str(sent)
+
+
+async def test_neither_caller_nor_model_choose_the_host_of_a_request_or_a_transfer(bench: Bench) -> None:
+    bench.variables |= header_variables([("X-Host", "evil.example"), ("X-Ext", "evil@h;")], call_id="c")
+    seen: list[str] = []
+
+    async def receive(request: web.Request) -> web.Response:
+        seen.append(request.raw_path)
+        return web.Response(text="ok")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", receive)
+    async with served(app) as url:
+
+        def api(address: str, **more: Any) -> JsonObject:
+            return {"type": "apiRequest", "name": "api", "method": "GET", "url": address, **more}
+
+        bench.variables["base"] = url  # the assistant's own, or a tool's result
+        made = await one(bench.runner(api("{{base}}/{{ext}}/{{city}}?q={{city}}")), "api", '{"city": "a/../b&c"}')
+        assert made.result == "ok"
+        for address in ("http://{{host}}/", "{{url}}", "{{base}}{{host}}/", "{{fixed}}"):
+            fixed = {"parameters": [{"key": "fixed", "value": "http://{{host}}/"}]}
+            refused = await one(bench.runner(api(address, **fixed)), "api", '{"url": "http://evil.example/"}')
+            assert refused.failed, address
+        own = {"parameters": [{"key": "fixed", "value": "{{base}}/fixed"}]}
+        assert (await one(bench.runner(api("{{fixed}}", **own)), "api")).result == "ok"
+    assert seen == [
+        "/evil@h;/a%2F..%2Fb&c?q=a/../b%26c&city=a/../b%26c",
+        "/fixed?fixed=" + url + "/fixed",
+    ]
+
+    def transfer(uri: str) -> ToolRunner:
+        return bench.runner({"type": "transferCall", "destinations": [{"type": "sip", "sipUri": uri}]})
+
+    moved = await one(transfer("sip:{{ext}}@pbx.local"), "transferCall")
+    assert moved.transfer is not None
+    assert moved.transfer.sip_uri == "sip:evil%40h%3B@pbx.local"
+    for uri in ("sip:1@{{host}}", "{{to}}", "sip:1@pbx.local;maddr={{host}}"):
+        assert (await one(transfer(uri), "transferCall", '{"to": "sip:1@evil.example"}')).failed
+
+
+async def test_a_models_argument_begins_no_header_of_a_request(bench: Bench) -> None:
+    seen: list[dict[str, str]] = []
+
+    async def receive(request: web.Request) -> web.Response:
+        seen.append(dict(request.headers))
+        return web.Response(text="ok")
+
+    app = web.Application()
+    app.router.add_get("/", receive)
+    async with served(app) as url:
+        headers = {"type": "object", "properties": {"X-Name": {"value": "{{name}}"}}}
+        tool = {"type": "apiRequest", "name": "api", "method": "GET", "url": url, "headers": headers}
+        assert (await one(bench.runner(tool), "api", '{"name": "a\\r\\nX-Evil: b"}')).result == "ok"
+    assert seen[0]["X-Name"] == "aX-Evil: b"
+    assert "X-Evil" not in seen[0]

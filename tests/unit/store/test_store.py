@@ -251,6 +251,39 @@ async def test_the_calls_of_an_older_version_keep_their_figures(url: str) -> Non
     engine.dispose()
 
 
+async def test_the_calls_of_an_older_version_lose_their_secrets(url: str) -> None:
+    await database.migrate(url, "0002")
+    engine = create_engine(database.database_url(url).replace("+aiosqlite", ""))
+    tool = {"type": "function", "server": {"url": "http://h", "secret": "s", "headers": {"A": "b"}}}
+    documents: dict[str, JsonObject] = {
+        f"c{number}": {
+            "id": f"c{number}",
+            "assistant": {"name": "A", "model": {"provider": "openai", "tools": [tool]}}
+            if number == 700
+            else None,
+            "assistantOverrides": {"variableValues": {"token": "mine"}},
+            "customer": {"number": "1"},
+            "phoneCallProviderDetails": {"sip": {"headers": {"x-a": "1"}}},
+        }
+        for number in range(1_001)
+    }
+    columns = "id, org_id, created_at, updated_at, document, status"
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"INSERT INTO calls ({columns}) VALUES (:id, 'o', '2026', '2026', :document, 'ended')"),  # noqa: S608
+            [{"id": key, "document": json.dumps(document)} for key, document in documents.items()],
+        )
+    await database.migrate(url)
+    documents["c700"]["assistant"] = {
+        "name": "A",
+        "model": {"provider": "openai", "tools": [{"type": "function", "server": {"url": "http://h"}}]},
+    }
+    with engine.connect() as connection:
+        rows = connection.execute(select(CallRow.id, CallRow.document)).all()
+    assert {row.id: row.document for row in rows} == documents
+    engine.dispose()
+
+
 async def test_keys_are_found_by_their_text_until_they_are_revoked(engine: AsyncEngine) -> None:
     keys = ApiKeys(engine)
     key, secret = await keys.create("public", "browser")

@@ -9,6 +9,11 @@ from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.error import error_body, validation_messages
 from ari_assistant.vapi.phone_number import PhoneNumber
 
+ONLY_CUSTOM = (
+    ": only provider custom-llm is asked at a URL of its own;"
+    " where another provider is asked the server's owner sets, by ARI_ASSISTANT_PROVIDER_URLS"
+)
+
 
 def messages(schema: type[BaseModel], body: Any) -> list[str]:
     with pytest.raises(ValidationError) as raised:
@@ -41,6 +46,19 @@ def messages(schema: type[BaseModel], body: Any) -> list[str]:
         ({"maxDurationSeconds": "60"}, ["maxDurationSeconds must be a number"]),
         ({"backchannelingEnabled": "yes"}, ["backchannelingEnabled must be a boolean value"]),
         ({"model": {"provider": "custom-llm", "model": "m"}}, ["model.url must be a string"]),
+        ({"model": {"provider": "openai", "url": "http://h"}}, [f"model.url must be absent{ONLY_CUSTOM}"]),
+        ({"model": {"provider": "tomorrow", "url": "http://h"}}, [f"model.url must be absent{ONLY_CUSTOM}"]),
+        ({"model": {"provider": "openai", "headers": {}}}, [f"model.headers must be absent{ONLY_CUSTOM}"]),
+        (
+            {"voice": {"provider": "openai", "server": {"url": "http://h"}}},
+            ["voice.server must be absent: only provider custom-voice is asked at a server of its own"],
+        ),
+        (
+            {"transcriber": {"provider": "deepgram", "server": {"url": "ws://h"}}},
+            [
+                "transcriber.server must be absent: only provider custom-transcriber is asked at a server of its own"
+            ],
+        ),
         ({"voice": {"provider": "custom-voice"}}, ["voice.server.url must be a string"]),
         (
             {"model": {"provider": "openai", "tools": [{"type": "function", "server": {"url": 1}}]}},

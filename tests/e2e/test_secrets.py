@@ -1,0 +1,151 @@
+"""What leaves the house in real calls: no secret in what is told and kept, no host that a caller chose."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.support.chat_server import ChatServer, chat_server, chunk, stream
+from tests.support.house import House
+from tests.support.raw_sip import RawCall, raw_call
+from tests.support.webhook import Webhook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+
+_users = itertools.count(1)
+CANARY = "canary-9c41"
+EVIL = b"X-Ext: evil@attacker.example;\r\nX-Date: yesterday\r\n"
+
+
+async def number(house: House, **more: Any) -> str:
+    """A new number; returns its user."""
+    user = f"secrets{next(_users)}"
+    await house.created("/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", **more})
+    return user
+
+
+def calls_tool(name: str, arguments: dict[str, Any]) -> Any:
+    """The model calls a tool at once, and says something when it has the result."""
+
+    async def behaviour(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if any(message["role"] == "tool" for message in body["messages"]):
+            return await stream(request, [chunk(content="Done."), b"data: [DONE]\n\n"])
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        part = {"index": 0, "id": "c", "type": "function", "function": function}
+        return await stream(request, [chunk(tool_calls=[part]), b"data: [DONE]\n\n"])
+
+    return behaviour
+
+
+def assistant(chat: ChatServer, webhook: Webhook, *tools: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One that lets its model begin."""
+    return {
+        "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
+        "server": {"url": webhook.url},
+        "model": {"provider": "custom-llm", "url": chat.url, "model": "m", "tools": list(tools)},
+        **more,
+    }
+
+
+async def refer(call: RawCall) -> bytes:
+    """The Refer-To of the REFER that comes; the far end takes it and follows (RFC 3515 §2.4.5)."""
+    async with asyncio.timeout(20):
+        while not (request := await call.responses.get()).startswith(b"REFER"):
+            pass
+    lines = request.split(b"\r\n")
+    kept = [line for line in lines if line.split(b":")[0] in (b"Via", b"From", b"To", b"Call-ID", b"CSeq")]
+    call.send(b"SIP/2.0 202 Accepted\r\n" + b"\r\n".join(kept) + b"\r\nContent-Length: 0\r\n\r\n")
+    told = b"Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n"
+    kind = b"Content-Type: message/sipfrag;version=2.0\r\n"
+    call.send(call.request("NOTIFY", 2, told + kind, b"SIP/2.0 200 OK\r\n"))
+    return next(line for line in lines if line.lower().startswith(b"refer-to:"))
+
+
+async def test_no_secret_of_a_transient_assistant_is_told_or_kept(house: House, webhook: Webhook) -> None:
+    server = {"url": webhook.url, "secret": CANARY, "headers": {"X-Own": CANARY}}
+    lookup = {"type": "function", "function": {"name": "look"}, "server": server}
+    weather = {
+        "type": "apiRequest", "name": "weather", "method": "GET", "url": f"http://u:{CANARY}@127.0.0.1:9/",
+        "headers": {"type": "object", "properties": {"Authorization": {"value": CANARY}}},
+    }  # fmt: skip
+    async with chat_server() as chat:
+        chat.behaviour = calls_tool("look", {})
+        given = assistant(
+            chat,
+            webhook,
+            lookup,
+            weather,
+            server=server,
+            credentials=[{"provider": "custom-llm", "apiKey": CANARY}],
+            serverMessages=["assistant.started", "status-update", "tool-calls", "conversation-update",
+                            "end-of-call-report"],
+            hooks=[{"on": "call.ending", "do": [{"type": "tool", "tool": weather}]}],
+        )  # fmt: skip
+        given["model"]["headers"] = {"X-Own": CANARY}
+        webhook.answers({"assistant": given})
+        user = await number(house, server=server)
+        async with raw_call(user, house.sip_port) as call:
+            assert await call.final() == 200
+            call.acknowledge()
+            await webhook.wait_for("tool-calls")
+        await webhook.wait_for("end-of-call-report")
+        # They have their use all the same.
+        assert chat.headers[0]["Authorization"] == f"Bearer {CANARY}"
+        assert chat.headers[0]["x-own"] == CANARY
+    assert all(headers["X-Vapi-Secret"] == CANARY for headers, _ in webhook.requests)
+    assert len({body["message"]["type"] for _, body in webhook.requests}) == 6
+    assert CANARY not in json.dumps([body for _, body in webhook.requests])
+    record = await house.ended_call(user)
+    assert record["assistant"]["model"]["tools"][0]["server"] == {"url": webhook.url}
+    assert CANARY not in json.dumps(record)
+    assert CANARY not in house.log.read_text()
+    assert CANARY not in "".join(p.read_text() for p in (house.folder / "data/logs").glob(f"{record['id']}*"))
+
+
+async def test_a_callers_header_is_a_part_of_the_user_that_a_refer_names(house: House, webhook: Webhook) -> None:
+    destination = {"type": "sip", "sipUri": "sip:{{ext}}@pbx.example", "message": ""}
+    async with chat_server() as chat:
+        chat.behaviour = calls_tool("transferCall", {"destination": "sip:{{ext}}@pbx.example"})
+        given = assistant(chat, webhook, {"type": "transferCall", "destinations": [destination]})
+        made = await house.created("/assistant", given)
+        user = await number(house, assistantId=made["id"])
+        async with raw_call(user, house.sip_port, EVIL) as call:
+            assert await call.final() == 200
+            call.acknowledge()
+            target = await refer(call)
+        report = await webhook.wait_for("end-of-call-report")
+    assert b"sip:evil%40attacker.example%3B@pbx.example" in target
+    assert report["artifact"]["variableValues"]["date"].endswith("UTC")
+
+
+async def test_a_caller_who_would_choose_the_host_is_not_sent_on(house: House, webhook: Webhook) -> None:
+    async with chat_server() as chat:
+        destination = {"type": "sip", "sipUri": "sip:1@{{ext}}", "message": ""}
+        chat.behaviour = calls_tool("transferCall", {"destination": "sip:1@{{ext}}"})
+        given = assistant(
+            chat, webhook, {"type": "transferCall", "destinations": [destination]}, serverMessages=["model-output"]
+        )
+        made = await house.created("/assistant", given)
+        user = await number(house, assistantId=made["id"])
+        async with raw_call(user, house.sip_port, b"X-Ext: attacker.example\r\n") as call:
+            assert await call.final() == 200
+            call.acknowledge()
+            await webhook.wait_for("model-output")  # it was told, and goes on talking
+    (line,) = [line for line in house.logged("destination_refused") if "sip:1@{{ext}}" in line["reason"]]
+    assert "the caller would choose the host" in line["reason"]
+    assert not (await house.ended_call(user))["artifact"].get("transfers")
+
+
+async def test_before_the_answer_too_the_host_is_the_templates(house: House) -> None:
+    fallback = {"type": "sip", "sipUri": "sip:{{ext}}@192.0.2.79"}
+    user = await number(house, server={"url": "http://127.0.0.1:9/"}, fallbackDestination=fallback)
+    async with raw_call(user, house.sip_port, EVIL) as call:
+        assert await call.final() == 302
+        contact = next(line for line in call.last.split(b"\r\n") if line.lower().startswith(b"contact:"))
+    # Asterisk writes a semicolon as it is: it may stand in a user part (RFC 3261 §25.1).
+    assert b"sip:evil%40attacker.example;@192.0.2.79" in contact
