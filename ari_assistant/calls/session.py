@@ -47,6 +47,7 @@ from ari_assistant.providers.model import ChatMessage, ToolCall
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.turns.idle import SilenceTimer
 from ari_assistant.turns.keypad import KeypadInput
+from ari_assistant.turns.opening import Opening
 from ari_assistant.turns.turn_taking import (
     Command,
     Interrupted,
@@ -115,6 +116,7 @@ class Session:
         self._variables = variables
         self._press = press
         self._started = self._now()
+        self._opening = Opening(now=self._started)
         self._group: asyncio.TaskGroup | None = None
         self._minutes = Minutes(messages, system=self.system, turn=lambda: self._turns.turn, log=log)
         self.used = Consumption()
@@ -300,6 +302,7 @@ class Session:
     async def run(self, stream: MediaStream, *, started_ms: int) -> None:
         """Hold the conversation until cancelled. The call has been answered at `started_ms` (epoch, ms)."""
         self._started = self._now()
+        self._opening = Opening(now=self._started)
         self._minutes.history = History(started_ms=started_ms)
         self._silence.receive(True, now=self._started)
         self._hooks = Hooks.of(self._assistant, now=self._started)
@@ -361,6 +364,7 @@ class Session:
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
         """See `hearing.Ear`."""
+        self._opening.receive_packet(now=now)
         self._listening.receive(frame, narrow)
         self._echo.heard(narrow)
         if speech and self._echo.is_echo():
@@ -383,6 +387,7 @@ class Session:
     # -- the clock ------------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
+        self._open_the_line(now)
         sent = self._line.last_sent()
         self._echo.sent(sent)
         self._speaker.tick()
@@ -401,6 +406,13 @@ class Session:
             self._finish(SILENCE)
         elif now - self._started >= self._max_seconds:
             self._finish(MAX_DURATION)
+
+    def _open_the_line(self, now: float) -> None:
+        """Until a word can be heard the far end gets the line's comfort noise, which primes its jitter buffer."""
+        if self._opening.handle_deadline(now):
+            self._speaker.begin()
+        elif not self._opening.over:
+            self._line.comfort()
 
     def _watch_the_reply(self, now: float) -> None:
         """Is the answer late?"""
