@@ -16,6 +16,7 @@ from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsRes
 from ari_assistant.dialogue.prompt import chat_messages, system_messages
 from ari_assistant.dialogue.template import builtin_variables, render
 from ari_assistant.dialogue.tools import Offered, offered_tools
+from ari_assistant.private_files import private_directory
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import Model, ModelRequest, TextDelta, ToolCall
 from ari_assistant.server import ORG_ID, shipped_assistants_file
@@ -51,7 +52,7 @@ async def chat(
     """
     path = settings.assistants_file or shipped_assistants_file()
     file = load_assistants_file(path, org_id=ORG_ID) if path.is_file() else None
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    private_directory(settings.data_dir)
     await migrate(settings.database)
     engine = open_database(settings.database)
     catalogue = Catalogue(

@@ -21,6 +21,7 @@ from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault
 from ari_assistant.config.assistants_file import AssistantsFileFault
 from ari_assistant.config.instance import instance_options
 from ari_assistant.config.settings import Settings, SettingsFault, load_settings
+from ari_assistant.private_files import keep_private, private_directory
 from ari_assistant.telemetry import configure_logging, get_logger
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _settings() -> Settings:
     except SettingsFault as fault:
         raise click.ClickException(str(fault)) from None
     configure_logging(level=settings.log_level, json_lines=settings.log_json)
+    keep_private()
     return settings
 
 
@@ -271,7 +273,7 @@ def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
     """
     settings = _settings()
     path = directory / "ari-password"
-    directory.mkdir(parents=True, exist_ok=True)
+    private_directory(directory)
     if settings.ari_password is not None:
         password = settings.ari_password.get_secret_value()
     elif path.is_file():
@@ -306,7 +308,7 @@ def _with_keys(work: Callable[[ApiKeys], Awaitable[Result]]) -> Result:
     from ari_assistant.store.database import migrate, open_database
 
     settings = _settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    private_directory(settings.data_dir)
 
     async def run() -> Result:
         await migrate(settings.database)

@@ -10,7 +10,14 @@ from typing import Any, ClassVar, TextIO
 
 import structlog
 
-__all__ = ["CallLog", "configure_logging", "get_logger"]
+__all__ = ["CallLog", "Private", "configure_logging", "get_logger"]
+
+
+class Private(str):
+    """Something that a caller said or pressed, or that was said to them, as a field of a log line: the call's own log
+    keeps it, the server's log has its length only (above the level `debug`)."""
+
+    __slots__ = ()
 
 
 def get_logger(name: str) -> Any:
@@ -44,6 +51,13 @@ class CallLog:
         return event
 
 
+def _without_words(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A structlog processor: see `Private`."""
+    return {
+        key: f"({len(value)} characters)" if isinstance(value, Private) else value for key, value in event.items()
+    }
+
+
 def configure_logging(
     *, level: str = "info", json_lines: bool | None = None, stream: TextIO | None = None
 ) -> None:
@@ -64,11 +78,13 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         CallLog.tee,
+        *([] if numeric <= logging.DEBUG else [_without_words]),
     ]
     if as_json:
         tail: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        tail = [structlog.dev.ConsoleRenderer(colors=terminal)]
+        # rich's tracebacks show local variables: the callers' words, and keys.
+        tail = [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),

@@ -44,6 +44,7 @@ from ari_assistant.media.codec import Codec
 from ari_assistant.media.frame import PTIME_SECONDS, Pcm
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.providers.model import ChatMessage, ToolCall
+from ari_assistant.telemetry import Private
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.turns.idle import SilenceTimer
 from ari_assistant.turns.keypad import KeypadInput
@@ -268,7 +269,7 @@ class Session:
 
     def key(self, key: str) -> None:
         """The caller pressed a key of their telephone (0-9, *, #, A-D)."""
-        self._log.info("key", key=key, listened_to=self._keypad is not None)
+        self._log.info("key", key=Private(key), listened_to=self._keypad is not None)
         if self._keypad is None or self._group is None or self._finishing:
             return
         self._hooks.caller_spoke()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-__all__ = ["database_url", "migrate", "migrate_back", "open_database"]
+__all__ = ["database_url", "migrate", "migrate_back", "open_database", "sqlite_file"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -24,6 +24,14 @@ def database_url(url: str) -> str:
     name = scheme.partition("+")[0]
     driver = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}
     return f"{driver.get(name, scheme)}{separator}{rest}"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for another one, and for one in memory."""
+    parsed = make_url(database_url(url))
+    if not parsed.drivername.startswith("sqlite") or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
 
 
 def open_database(url: str) -> AsyncEngine:

@@ -21,7 +21,8 @@ def babble(level_db: float, *, seconds: float = 2.0, seed: int = 1, rate: int = 
     syllables = np.clip(np.sin(2 * np.pi * 4 * at), 0, 1) * (np.sin(2 * np.pi * 0.7 * at) > -0.6)
     wave = random.normal(0, 1, at.size) * syllables
     wave *= 10 ** (level_db / 20) / np.sqrt((wave[syllables > 0.1] ** 2).mean())
-    return np.clip(wave * 32768, -32768, 32767).astype(np.int16)
+    pcm: Pcm = np.clip(wave * 32768, -32768, 32767).astype(np.int16)
+    return pcm
 
 
 def levelled(pcm: Pcm, *, rate: int = 8_000, gain_db: float = 0.0, chunk: int = 0) -> Pcm:
