@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
 async def _a_call_with_everything(house: House, studio: Studio, heard: Path) -> Path:
     """Words, keys, a header, an uploaded file; returns the call's own log."""
-    form = aiohttp.FormData({"file": b"words"})
+    form = aiohttp.FormData()
+    form.add_field("file", b"words", filename="words.txt")
     headers = {"Authorization": f"Bearer {house.key}"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
