@@ -25,7 +25,7 @@ _MARGIN: Final = 10.0**-1.59
 _NOISE: Final = 10.0**-5
 """Power (of 1) below which nothing is speech."""
 _USUAL_DB: Final = -22.2
-"""What `ActiveLevel` tells of Piper as it is (−24.3 dB by P.56); most vendors' voices are within 4 dB of it."""
+"""What `ActiveLevel` tells of Piper as it is (−24.3 dB by P.56); other voices are brought to it."""
 _THRESHOLD_DB: Final = -30.0
 _RATIO: Final = 4.0
 _ATTACK: Final = exp(-1.0)

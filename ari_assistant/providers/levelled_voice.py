@@ -31,5 +31,7 @@ class LevelledVoice:
         async with aclosing(self._voice.synthesize(text, rate=rate)) as chunks:
             async for chunk in chunks:
                 self._level.learn(chunk, rate)
-                yield leveller.push(chunk)
-        yield leveller.finish()
+                if (pcm := leveller.push(chunk)).size:  # who hears a chunk takes it for sound
+                    yield pcm
+        if (pcm := leveller.finish()).size:
+            yield pcm
