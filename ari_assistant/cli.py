@@ -22,6 +22,7 @@ from ari_assistant.config.instance import instance_options
 from ari_assistant.config.ports import make_data_dir
 from ari_assistant.config.settings import Settings, load_settings
 from ari_assistant.fault import Fault, faults_in
+from ari_assistant.private_files import keep_private, private_directory
 from ari_assistant.start_screen import StartScreen
 from ari_assistant.telemetry import Outlet, configure_logging, get_logger
 
@@ -35,6 +36,7 @@ Result = TypeVar("Result")
 
 def _settings() -> tuple[Settings, Outlet]:
     """The settings, and where the log goes."""
+    keep_private()
     settings = load_settings()
     return settings, configure_logging(level=settings.log_level, json_lines=settings.log_json)
 
@@ -243,7 +245,7 @@ def render_asterisk(directory: Path, modules: Path, data: Path) -> None:
     settings, _ = _settings()
     path = directory / "ari-password"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        private_directory(directory)
         if settings.ari_password is not None:
             password = settings.ari_password.get_secret_value()
         elif path.is_file():

@@ -49,6 +49,7 @@ from ari_assistant.config.settings import Settings
 from ari_assistant.fault import Fault
 from ari_assistant.loop_watch import LoopWatch
 from ari_assistant.media.client import MediaPlane, MediaUnavailable
+from ari_assistant.private_files import make_private
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
 from ari_assistant.providers.moonshine import MoonshineTranscriber
@@ -61,7 +62,7 @@ from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.credentials import authentication_plan
-from ari_assistant.store.database import migrate, open_connections, open_database
+from ari_assistant.store.database import migrate, open_connections, open_database, sqlite_file
 from ari_assistant.store.repositories import Calls, Listing
 from ari_assistant.telemetry import get_logger, lines_lost
 from ari_assistant.turns.endpointing import Waits
@@ -209,6 +210,7 @@ class Server:
                 f"another ari-assistant uses {data}",
                 cure="stop it, or set ARI_ASSISTANT_DATA_DIR (and the ports) for this one",
             ) from None
+        self._keep_private(data)
         self._check_ports()
         if settings.uses_running_asterisk:
             _ari_password(settings)
@@ -301,6 +303,20 @@ class Server:
         self._announce(await self._dial_line(catalogue))
 
     # -- parts ----------------------------------------------------------------------------------------------
+
+    def _keep_private(self, data: Path) -> None:
+        """What an older version, or a careless umask, left open to others. Only what is ours: the data directory may be
+        somebody's home."""
+        names = ("api-key", "lock", "recordings", "logs", "files")  # Asterisk's part: `render_instance`
+        failed = make_private([data], below=False) + make_private(data / name for name in names)
+        if (database := sqlite_file(self._settings.database)) is not None:
+            failed += make_private(
+                database.with_name(database.name + end) for end in ("", "-wal", "-shm", "-journal")
+            )
+        if failed:
+            log.warning(
+                "files_open_to_others", files=len(failed), first=str(failed[0]), hint="chown, or chmod go="
+            )
 
     def _check_ports(self) -> None:
         settings = self._settings

@@ -20,10 +20,17 @@ from typing import Any, ClassVar, TextIO, cast
 
 import structlog
 
-__all__ = ["CallLog", "Outlet", "configure_logging", "get_logger", "lines_lost"]
+__all__ = ["CallLog", "Outlet", "Private", "configure_logging", "get_logger", "lines_lost"]
 
 _PIPE_BUF = select.PIPE_BUF
 """A pipe or terminal that can be written to takes so many bytes without a wait (pipe(7))."""
+
+
+class Private(str):
+    """Something that a caller said or pressed, or that was said to them, as a field of a log line: the call's own log
+    keeps it, the server's log has its length only (above the level `debug`)."""
+
+    __slots__ = ()
 
 
 def get_logger(name: str) -> Any:
@@ -215,6 +222,13 @@ def _for_people(*, colors: bool) -> Callable[[Any, str, dict[str, Any]], str]:
     return render
 
 
+def _without_words(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A structlog processor: see `Private`."""
+    return {
+        key: f"({len(value)} characters)" if isinstance(value, Private) else value for key, value in event.items()
+    }
+
+
 def configure_logging(
     *, level: str = "info", json_lines: bool | None = None, stream: TextIO | None = None
 ) -> Outlet:
@@ -234,10 +248,12 @@ def configure_logging(
         structlog.processors.add_log_level,
         structlog.processors.StackInfoRenderer(),
     ]
+    words = [] if numeric <= logging.DEBUG else [_without_words]
     if as_json:
         tail: list[Any] = [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             CallLog.tee,
+            *words,
             _tell_lost,
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
@@ -246,6 +262,7 @@ def configure_logging(
         tail = [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             CallLog.tee,
+            *words,
             *([_only_what_matters] if numeric == logging.INFO else []),
             _tell_lost,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),

@@ -1,5 +1,5 @@
-"""`python -m benchmarks NAME`: first-audio, turns, overhead, barge-in, conversation, media, memory, start, api,
-webhooks, assistant-request."""
+"""`python -m benchmarks NAME`: first-audio, first-word, turns, overhead, barge-in, conversation, media, memory, start,
+api, webhooks, assistant-request."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ari_assistant.config.ports import free_tcp_port
+from ari_assistant.media.frame import SAMPLE_RATE
 from benchmarks.bare_asterisk import bare_asterisk
 from benchmarks.caller import LOUD, measured_call
 from tests.support.assistants import ASSISTANTS
 from tests.support.house import House, free_sip_port
+from tests.support.linphone import found_in, linphone_call, linphone_lacks
 from tests.support.postgres import postgres_server, postgres_tools
 from tests.support.raw_sip import raw_call
-from tests.support.studio import Studio, read_wav
+from tests.support.studio import Studio, read_wav, write_wav
 from tests.support.webhook import webhook_server
 
 console = Console(width=110)
@@ -104,6 +106,38 @@ def first_audio(calls: int) -> None:
 
     with _Started() as house:
         asyncio.run(measure(house))
+
+
+@main.command("first-word")
+@click.option("--calls", default=10)
+def first_word(calls: int) -> None:
+    """INVITE → first audible word, as Linphone records it, and what of the greeting it lost."""
+    if (lacking := linphone_lacks()) is not None:
+        raise click.ClickException(lacking)
+
+    async def one(house: House, folder: Path) -> tuple[float, float]:
+        uri = house.uri("banana")
+        mic = write_wav(folder.with_suffix(".wav"), np.zeros(30 * SAMPLE_RATE, np.int16))
+        async with linphone_call(uri, folder, port=house.sip_port + 1, says=mic) as call:
+            await asyncio.sleep(3.5)
+        record = await house.ended_call("banana")
+        sent = read_wav(house.folder / f"data/recordings/{record['id']}.wav")[:, 1]
+        loud = np.flatnonzero(np.abs(sent.astype(np.int32)) > LOUD)
+        greeting, heard = sent[loud[0] : loud[-1]], call.heard()
+        # Its second half is always there: it tells where the first word would be, had all of it been played.
+        half = greeting.size // 2
+        _, at = found_in(heard, greeting[half:])
+        audible = int(np.argmax(np.abs(heard.astype(np.int32)) > LOUD))
+        lost = max(0, audible - (at - half)) / SAMPLE_RATE
+        return (call.seconds_to_recording() + audible / SAMPLE_RATE) * 1000, lost * 1000
+
+    with _Started() as house:
+        found = [asyncio.run(one(house, house.folder / f"phone{number}")) for number in range(calls)]
+    rows = [
+        ("INVITE → first sound that is heard", [a for a, _ in found]),
+        ("of the greeting lost", [b for _, b in found]),
+    ]
+    table("The first word at Linphone", rows, unit="ms", reference=rows[0][0])
 
 
 PARTS = (

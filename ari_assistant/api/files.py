@@ -16,6 +16,7 @@ from ari_assistant.api.crud import Act, existing, found_in, stored
 from ari_assistant.api.endpoint import Endpoints, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
+from ari_assistant.private_files import create_private
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.file import File, FilePatch
@@ -53,7 +54,6 @@ async def upload(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     if not request.content_type.startswith("multipart/"):
         raise ApiFault(400, ["file must be sent as multipart/form-data"])
-    await asyncio.to_thread(context.files_dir.mkdir, parents=True, exist_ok=True)
     file_id = new_id()
     path = context.files_dir / file_id
     document: JsonObject | None = None
@@ -147,7 +147,7 @@ def _further(fields: dict[str, str]) -> JsonObject:
 
 async def _receive(part: BodyPartReader, path: Path) -> int:
     size = 0
-    with await asyncio.to_thread(path.open, "wb") as sink:
+    with await asyncio.to_thread(create_private, path) as sink:
         while chunk := await part.read_chunk(1 << 16):
             size += len(chunk)
             if size > _MAX_BYTES:

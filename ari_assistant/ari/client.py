@@ -18,7 +18,7 @@ import aiohttp
 from ari_assistant.ari.errors import AriReplaced, AriRequestError, AriUnauthorized, AriUnreachable
 from ari_assistant.ari.events import AriEvent, StasisStart, parse_event
 from ari_assistant.ari.resources import Applications, Bridges, Channels, Configuration, Endpoints
-from ari_assistant.telemetry import get_logger
+from ari_assistant.telemetry import Private, get_logger
 
 __all__ = ["AriClient", "AriCredentials"]
 
@@ -266,7 +266,7 @@ class AriClient:
                     continue
                 event = parse_event(data)
             except (ValueError, KeyError, TypeError, AttributeError) as fault:
-                log.warning("ari_event_unreadable", reason=repr(fault), data=str(message.data)[:200])
+                log.warning("ari_event_unreadable", reason=repr(fault), data=Private(str(message.data)[:200]))
                 continue
             if event.type == "ApplicationReplaced":
                 raise AriReplaced(f"another program subscribed to the ARI application {self.app!r}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault
+from ari_assistant.private_files import make_private, private_directory
 
 __all__ = ["InstanceOptions", "conf_dir", "new_password", "render_instance"]
 
@@ -61,8 +62,8 @@ def render_instance(directory: Path, binary: AsteriskBinary, options: InstanceOp
         )
     directory = directory.resolve()
     for name in ("etc", "lib/keys", "lib/agi-bin", "spool", "log", "run", "cache"):
-        (directory / name).mkdir(parents=True, exist_ok=True)
-    directory.chmod(0o700)
+        private_directory(directory / name)
+    make_private([directory])
     words = {
         "INSTANCE": str(directory),
         "MODULES": str(binary.modules),

@@ -13,7 +13,7 @@ from ari_assistant.calls.costs import Consumption
 from ari_assistant.dialogue.template import Fill
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, Usage
-from ari_assistant.telemetry import get_logger
+from ari_assistant.telemetry import Private, get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.json_text import read_json
 from ari_assistant.vapi.pattern import BadPattern, Pattern
@@ -209,5 +209,5 @@ def _json(text: str) -> Any:
     try:
         return read_json(fenced[1] if fenced else text)
     except ValueError as fault:
-        log.warning("analysis_unreadable", reason=str(fault), text=text[:200])
+        log.warning("analysis_unreadable", reason=str(fault), text=Private(text[:200]))
         return None

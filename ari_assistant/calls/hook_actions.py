@@ -12,6 +12,7 @@ from ari_assistant.dialogue.template import Fill, fill_for_speech
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.providers.model import ToolCall
 from ari_assistant.store.catalogue import Catalogue
+from ari_assistant.telemetry import Private
 from ari_assistant.vapi.base import new_id
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.hook import HookAction
@@ -131,7 +132,8 @@ class HookActions:
             self._log.warning("hook_tool_missing", id=action.tool_id)
             return
         for outcome in await self._run(tools, [ToolCall(new_id(), name) for name in tools]):
-            self._log.info("hook_tool", tool=outcome.call.name, failed=outcome.failed, result=outcome.result[:200])
+            result = Private(outcome.result[:200])
+            self._log.info("hook_tool", tool=outcome.call.name, failed=outcome.failed, result=result)
             if outcome.transfer is not None:
                 await self._conductor.send_on(outcome.transfer)
             elif outcome.ends_call:

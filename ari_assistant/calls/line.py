@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
 from ari_assistant.media.background import room_tone
+from ari_assistant.media.concealment import comfort_noise
 from ari_assistant.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.media.playout import Playout
 from ari_assistant.vapi.base import JsonObject
 
 __all__ = ["Line"]
+
+_COMFORT_LEVEL = bytes([64])
+"""In −dBov (RFC 3389 §3): a quiet line, not a dead one."""
 
 
 class Line:
@@ -31,6 +36,7 @@ class Line:
         self._sent: deque[Pcm] = deque()
         """What was sent and not asked for yet, narrow, in frames."""
         self._rest: Pcm = np.zeros(0, np.int16)
+        self._comforts = itertools.count()
 
     def attach(self, stream: MediaStream) -> None:
         """Play through `stream` from now on."""
@@ -87,6 +93,10 @@ class Line:
         """Say something short beside all replies ("mm-hmm"), where none is heard. int16 at `rate`."""
         if self._stream is not None and not self.playout.held:
             self._stream.interject(pcm)
+
+    def comfort(self) -> None:
+        """20 ms of comfort noise, where nothing else is heard."""
+        self.interject(comfort_noise(_COMFORT_LEVEL, self.rate // 50, seed=next(self._comforts)))
 
     def set_background(self, pcm: Pcm | None = None) -> None:
         """A sound behind the voice, also while it is silent: int16 at `rate`; a quiet office by default."""

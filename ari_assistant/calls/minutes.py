@@ -9,6 +9,7 @@ from ari_assistant.calls.messages import CallMessages
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.media.playout import Spoken
 from ari_assistant.providers.model import ChatMessage
+from ari_assistant.telemetry import Private
 from ari_assistant.vapi.base import JsonObject
 
 __all__ = ["Minutes"]
@@ -49,7 +50,7 @@ class Minutes:
 
     def caller_said(self, words: Entry) -> None:
         """The caller's words are taken for good."""
-        self._log.info("caller_said", turn=self._turn(), text=words.text)
+        self._log.info("caller_said", turn=self._turn(), text=Private(words.text))
         self.history.add(words)
         self._messages.send_transcript("user", words.text, final=True)
         self._tell_conversation()

@@ -19,6 +19,7 @@ from ari_assistant.calls.speaker import Speaker, texts
 from ari_assistant.dialogue.history import Entry
 from ari_assistant.media.playout import Spoken
 from ari_assistant.providers.model import ChatMessage
+from ari_assistant.telemetry import Private
 from ari_assistant.turns.turn_taking import Command, TurnState, TurnTaking
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import new_id
@@ -225,7 +226,7 @@ class Replies:
                 self._preface = preface
             raise
         self._log.info(
-            "turn", turn=reply.turn, reply=spoken.text if spoken else "", **(reply.times.latency() or {})
+            "turn", turn=reply.turn, reply=Private(spoken.text if spoken else ""), **(reply.times.latency() or {})
         )
         if reply.transfer is not None:
             await self._transfer(reply.transfer)

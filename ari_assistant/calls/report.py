@@ -14,6 +14,7 @@ from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.session import Session
 from ari_assistant.dialogue.template import Fill
+from ari_assistant.private_files import create_private
 from ari_assistant.telemetry import CallLog
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import validation_messages
@@ -126,8 +127,8 @@ class Report:
         path = self._services.options.logs_dir / f"{self._record.id}.jsonl"
 
         def write() -> None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            with create_private(path) as file:
+                file.write(text.encode())
 
         try:
             await asyncio.to_thread(write)

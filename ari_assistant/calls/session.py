@@ -46,9 +46,11 @@ from ari_assistant.media.codec import Codec
 from ari_assistant.media.frame import PTIME_SECONDS, Pcm
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.providers.model import ChatMessage, ToolCall
+from ari_assistant.telemetry import Private
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.turns.idle import SilenceTimer
 from ari_assistant.turns.keypad import KeypadInput
+from ari_assistant.turns.opening import Opening
 from ari_assistant.turns.turn_taking import (
     Command,
     Interrupted,
@@ -118,6 +120,7 @@ class Session:
         self._variables = variables
         self._press = press
         self._started = self._now()
+        self._opening = Opening(now=self._started)
         self._group: asyncio.TaskGroup | None = None
         self._minutes = Minutes(messages, system=self.system, turn=lambda: self._turns.turn, log=log)
         self.used = Consumption()
@@ -277,7 +280,7 @@ class Session:
 
     def key(self, key: str) -> None:
         """The caller pressed a key of their telephone (0-9, *, #, A-D)."""
-        self._log.info("key", key=key, listened_to=self._keypad is not None)
+        self._log.info("key", key=Private(key), listened_to=self._keypad is not None)
         if self._keypad is None or self._group is None or self._finishing:
             return
         self._hooks.caller_spoke()
@@ -311,6 +314,7 @@ class Session:
     async def run(self, stream: MediaStream, *, started_ms: int) -> None:
         """Hold the conversation until cancelled. The call has been answered at `started_ms` (epoch, ms)."""
         self._started = self._now()
+        self._opening = Opening(now=self._started)
         self._minutes.history = History(started_ms=started_ms)
         self._silence.receive(True, now=self._started)
         self._hooks = Hooks.of(self._assistant, now=self._started)
@@ -373,6 +377,7 @@ class Session:
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
         """See `hearing.Ear`."""
+        self._opening.receive_packet(now=now)
         self._listening.receive(frame, narrow)
         self._echo.heard(narrow)
         if speech and self._echo.is_echo():
@@ -395,6 +400,7 @@ class Session:
     # -- the clock ------------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
+        self._open_the_line(now)
         sent = self._line.last_sent()
         self._echo.sent(sent)
         self._speaker.tick()
@@ -413,6 +419,13 @@ class Session:
             self._finish(SILENCE)
         elif now - self._started >= self._max_seconds:
             self._finish(MAX_DURATION)
+
+    def _open_the_line(self, now: float) -> None:
+        """Until a word can be heard the far end gets the line's comfort noise, which primes its jitter buffer."""
+        if self._opening.handle_deadline(now):
+            self._speaker.begin()
+        elif not self._opening.over:
+            self._line.comfort()
 
     def _watch_the_reply(self, now: float) -> None:
         """Is the answer late?"""

@@ -62,6 +62,7 @@ class Speaker:
         self._prepared: tuple[str, list[Pcm]] | None = None
         self._over = asyncio.Event()
         self._all_played = asyncio.Event()
+        self._open_for_words = asyncio.Event()
         self.failures = 0
         """Replies in a row that a provider failed."""
 
@@ -143,6 +144,10 @@ class Speaker:
             await self._over.wait()
         return failed
 
+    def begin(self) -> None:
+        """From now on words are heard at the far end (`turns.opening`); what was to be said before has waited."""
+        self._open_for_words.set()
+
     def tick(self) -> None:
         """A frame went out."""
         if self._line.playout.drained:
@@ -219,6 +224,7 @@ class Speaker:
             await asyncio.sleep(max(0.0, self._may_speak_at() - self._now()))
             if reply.times.endpoint is not None:
                 reply.times.endpoint = max(reply.times.endpoint, min(self._may_speak_at(), self._now()))
+        await self._open_for_words.wait()
         self._line.playout.open(reply.turn)
 
     async def _apologise(self, reply: Reply) -> None:

@@ -13,9 +13,11 @@ import aiohttp
 from pydantic import ValidationError
 
 from ari_assistant.calls.access import ProviderAccess, canonical, fell_back
+from ari_assistant.media.level import ActiveLevel
 from ari_assistant.providers import azure, cartesia, deepgram, elevenlabs, vosk, wyoming
 from ari_assistant.providers.custom import CustomTranscriber, CustomVoice
 from ari_assistant.providers.fallback import FallbackTranscriber, FallbackVoice, NobodyElse
+from ari_assistant.providers.levelled_voice import LevelledVoice
 from ari_assistant.providers.openai import CHAT_PROVIDERS
 from ari_assistant.providers.openai_audio import OpenAITranscriber, openai_voice
 from ari_assistant.providers.transcriber import Transcriber, TranscriberStream
@@ -46,6 +48,7 @@ class Listener:
 AskVoice = Callable[[Server, str, int], AbstractAsyncContextManager[aiohttp.ClientResponse]]
 """`ask(server, text, rate)` posts a `voice-request`."""
 _MAX_VOICES = 32
+_MAX_LEVELS = 1_000
 _CACHE_BYTES = 8 << 20
 
 
@@ -68,6 +71,7 @@ class SpeechChoice:
         self._session = vendors
         self._servers = servers
         self._voices: OrderedDict[str, CachedVoice] = OrderedDict()
+        self._levels: OrderedDict[str, ActiveLevel] = OrderedDict()
 
     def voice(self, assistant: Assistant, access: ProviderAccess, ask: AskVoice) -> Voice:
         """The voice of one call."""
@@ -80,6 +84,7 @@ class SpeechChoice:
             made = self._remote_voice(candidate, access, ask)
             if made is None:
                 continue
+            made = LevelledVoice(made, self._level(candidate, access))
             # A custom voice may say who calls: what it said in one call is not for another.
             if candidate.caching_enabled is not False and candidate.provider != "custom-voice":
                 made = self._cached(candidate, access, made)
@@ -88,8 +93,16 @@ class SpeechChoice:
             return self._voice
         return FallbackVoice([*voices, self._voice], fell_back)
 
+    def _level(self, wanted: voice_schema.Voice, access: ProviderAccess) -> ActiveLevel:
+        """What is known of how loud a voice is; the one that was used longest ago is forgotten first."""
+        identity = _identity(wanted, access)
+        self._levels[identity] = level = self._levels.pop(identity, None) or ActiveLevel()
+        while len(self._levels) > _MAX_LEVELS:
+            self._levels.popitem(last=False)
+        return level
+
     def _cached(self, wanted: voice_schema.Voice, access: ProviderAccess, made: Voice) -> Voice:
-        identity = json.dumps([wanted.wire(), access.url(wanted.provider, "")], sort_keys=True)
+        identity = _identity(wanted, access)
         known = self._voices.pop(identity, None)
         self._voices[identity] = cached = (
             known if known is not None else CachedVoice(made, limit_bytes=_CACHE_BYTES)
@@ -169,6 +182,10 @@ class SpeechChoice:
             case "wyoming":
                 return wyoming.WyomingTranscriber(url=access.url(provider, wyoming.URL), language=wanted.language)
         return None
+
+
+def _identity(wanted: voice_schema.Voice, access: ProviderAccess) -> str:
+    return json.dumps([wanted.wire(), access.url(wanted.provider, "")], sort_keys=True)
 
 
 def _parsed(documents: Sequence[JsonObject], schema: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from ari_assistant.calls.turn_plans import endpointing_plan, endpointing_server,
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.prompt import chat_messages
 from ari_assistant.providers.model import ChatMessage
+from ari_assistant.telemetry import Private
 from ari_assistant.turns.completeness import Completeness, judge
 from ari_assistant.turns.endpointing import Evidence, Waits, wait_seconds
 from ari_assistant.turns.turn_taking import Command, TurnTaking
@@ -131,6 +132,6 @@ class Weighing:
     async def _judge(self, turn: int) -> None:
         words = await self._listening.words()
         interrupts = words is not NOT_UNDERSTOOD and self._interruption.interrupts(words)
-        self._log.info("overlap", turn=turn, text=words.strip(NOT_UNDERSTOOD), interrupts=interrupts)
+        self._log.info("overlap", turn=turn, text=Private(words.strip(NOT_UNDERSTOOD)), interrupts=interrupts)
         self._task = None  # what follows from the verdict may weigh again
         self._obey(self._turns.overlap(turn, interrupts, now=self._now()))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ari_assistant.fault import Fault
+from ari_assistant.private_files import private_directory
 
 __all__ = ["DirectoryInUse", "free_tcp_port", "locked_directory", "make_data_dir", "port_fault", "port_is_free"]
 
@@ -23,7 +24,7 @@ def make_data_dir(directory: Path) -> Path:
     directory = directory.absolute()
     try:
         directory = directory.resolve()
-        directory.mkdir(parents=True, exist_ok=True)
+        private_directory(directory)
         (directory / "lock").touch(0o600)
     except OSError as fault:
         raise Fault(

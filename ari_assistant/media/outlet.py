@@ -1,16 +1,32 @@
-"""What waits to be sent to one caller, cut into payloads of 20 ms."""
+"""What waits to be sent to one caller, cut into payloads of 20 ms.
+
+Wherever sound would begin or end with a step, which is heard as a click, it takes 5 ms.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from enum import Enum, auto
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ari_assistant.media.background import Background
 from ari_assistant.media.codec import Codec
-from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, Pcm
+from ari_assistant.media.frame import PTIME_SECONDS, Pcm
 
 __all__ = ["Outlet"]
+
+
+_FADE_SECONDS = 0.005
+_STEP = 100
+"""A smaller step (−50 dB) is not heard as one."""
+
+
+class _Source(Enum):
+    NOBODY = auto()
+    REPLY = auto()
+    INTERJECTION = auto()
 
 
 class Outlet:
@@ -21,8 +37,8 @@ class Outlet:
     """
 
     __slots__ = (
-        "_at", "_chunks", "_codec", "_decoder", "_encoder", "_frame", "_interjection", "background", "epoch", "last",
-        "played",
+        "_at", "_chunks", "_codec", "_decoder", "_encoder", "_fade_in", "_frame", "_interjection", "_sent", "_source",
+        "_tail", "background", "epoch", "last", "played",
     )  # fmt: skip
 
     def __init__(self, codec: Codec) -> None:
@@ -30,9 +46,17 @@ class Outlet:
         self._encoder = codec.encoder()
         self._decoder = codec.decoder()
         self._frame = round(codec.rate * PTIME_SECONDS)
+        fade = round(codec.rate * _FADE_SECONDS)
+        self._fade_in = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, fade + 1) / (fade + 1))
         self._chunks: deque[bytes | Pcm] = deque()
         self._at = 0
         self._interjection: deque[Pcm] = deque()
+        self._source = _Source.NOBODY
+        """Whose audio the last frame ended with."""
+        self._sent: bytes | Pcm | None = None
+        """That audio."""
+        self._tail: NDArray[np.float64] | None = None
+        """What is still to be heard, fading, of something that has ended."""
         self.background: Background | None = None
         """A sound behind the voice, also while it is silent."""
         self.epoch = 0
@@ -40,12 +64,12 @@ class Outlet:
         self.played = 0
         """Samples (at the codec's rate) that went out since the last flush."""
         self.last: bytes | Pcm | None = None
-        """What the last `pop` gave, as it is recorded: a stateless codec's payload, else samples; None for silence."""
+        """What the last `pop` gave, as it is recorded: a stateless codec's payload, or samples; None for silence."""
 
     @property
     def idle(self) -> bool:
         """There is nothing but silence to send."""
-        return not self._chunks and not self._interjection and self.background is None
+        return not self._chunks and not self._interjection and self.background is None and self._tail is None
 
     @property
     def speaking(self) -> bool:
@@ -58,7 +82,15 @@ class Outlet:
             self._chunks.append(self._encoder.encode(pcm) if self._codec.stateless else pcm)
 
     def flush(self, epoch: int) -> None:
-        """Drop what waits."""
+        """Drop what waits; of what is being heard the next 5 ms go out, fading."""
+        cut: bytes | Pcm | None = None
+        if self._source is _Source.REPLY:
+            cut = self._take(self._fade_in.size)
+        elif self._source is _Source.INTERJECTION and self._interjection:
+            cut = self._interjection[0][: self._fade_in.size]
+        if self._sent is not None:
+            self._tail = self._ending(cut if cut is not None else self._sent[-1:])
+            self._source, self._sent = _Source.NOBODY, None
         self._chunks.clear()
         self._interjection.clear()
         self._at = 0
@@ -72,35 +104,71 @@ class Outlet:
 
     def pop(self) -> bytes | None:
         """The next payload (160 bytes), or None for silence."""
-        if self.background is not None or not self._codec.stateless:
-            return self._mixed()
-        payload = self._next_payload()
-        self.last = payload
-        return payload
-
-    def _next_payload(self) -> bytes | None:
-        part = self._take(FRAME_SAMPLES)
-        if part is None:
-            return self._encoder.encode(self._interjection.popleft()) if self._interjection else None
-        assert isinstance(part, bytes)
-        missing = FRAME_SAMPLES - len(part)
-        self.played += len(part)
-        return part + self._codec.silent_payload[:missing] if missing else part
-
-    def _mixed(self) -> bytes | None:
-        """The next payload where audio has to be looked at."""
-        part = self._take(self._frame)
-        if part is None:
-            frame = self._interjection.popleft() if self._interjection else None
-        else:
-            frame = self._decoder.decode(part) if isinstance(part, bytes) else part
-            self.played += frame.size
-            if frame.size < self._frame:
-                frame = np.pad(frame, (0, self._frame - frame.size))
+        voice = self._next()
+        if self.background is None and self._codec.stateless:
+            self.last = voice
+            return voice if voice is None or isinstance(voice, bytes) else self._encoder.encode(voice)
+        frame = self._samples(voice) if voice is not None else None
         if self.background is not None:
             frame = self.background.under(frame, self._frame)
         self.last = frame
         return self._encoder.encode(frame if frame is not None else np.zeros(self._frame, np.int16))
+
+    def _next(self) -> bytes | Pcm | None:
+        """The next frame without its background; None for silence."""
+        part = self._take(self._frame)
+        if part is not None:
+            source = _Source.REPLY
+            self.played += len(part)
+        elif self._interjection:
+            part, source = self._interjection.popleft(), _Source.INTERJECTION
+        else:
+            source = _Source.NOBODY
+        whole = part is None or len(part) == self._frame
+        if source is not self._source or self._tail is not None or not whole:
+            return self._joined(part, source)
+        self._sent = part
+        return part
+
+    def _joined(self, part: bytes | Pcm | None, source: _Source) -> Pcm | None:
+        """A frame in which something begins or ends."""
+        frame = np.zeros(self._frame)
+        size = 0
+        if part is not None:
+            size = len(part)
+            frame[:size] = self._samples(part)
+        if source is not self._source:
+            if self._tail is None and self._sent is not None:
+                self._tail = self._ending(self._sent[-1:])
+            if abs(frame[0]) > _STEP:
+                fade = min(size, self._fade_in.size)
+                frame[:fade] *= self._fade_in[:fade]
+        tail, self._tail = self._tail, None
+        if tail is not None:
+            frame[: tail.size] += tail
+        self._source, self._sent = source, None
+        if part is None and tail is None:
+            return None
+        joined: Pcm = np.clip(np.rint(frame), -32768, 32767).astype(np.int16)
+        if size == self._frame:
+            self._sent = joined
+        elif part is not None:  # the queue has run empty within the frame
+            self._source = _Source.NOBODY
+            if (ending := self._ending(joined[size - 1 : size])) is not None:
+                room = min(self._frame - size, ending.size)
+                joined[size : size + room] = ending[:room]
+                self._tail = ending[room:] if room < ending.size else None
+        return joined
+
+    def _ending(self, part: bytes | Pcm) -> NDArray[np.float64] | None:
+        """5 ms that begin like `part`, go on as it ends, and fade; None where nothing but silence would."""
+        pcm = self._samples(part)
+        if np.abs(pcm.astype(np.int32)).max() <= _STEP:
+            return None
+        return np.pad(pcm, (0, self._fade_in.size - pcm.size), "edge") * self._fade_in[::-1]
+
+    def _samples(self, part: bytes | Pcm) -> Pcm:
+        return self._decoder.decode(part) if isinstance(part, bytes) else part
 
     def _take(self, count: int) -> bytes | Pcm | None:
         """Up to `count` units from the front of the queue: bytes of a stateless codec, else samples."""

@@ -14,6 +14,7 @@ import numpy as np
 from ari_assistant.media.codec import Codec
 from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 from ari_assistant.media.stereo import ASSISTANT, CALLER, StereoTimeline
+from ari_assistant.private_files import create_private
 
 __all__ = ["Recorder", "Recording", "RecordingQueue"]
 
@@ -124,8 +125,7 @@ class Recording:
     def _open(self) -> None:
         if self._file is not None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("wb")
+        self._file = create_private(self.path)
         self._wave = wave.open(self._file, "wb")  # noqa: SIM115 - closed by _close
         self._wave.setnchannels(2)
         self._wave.setsampwidth(2)

@@ -12,6 +12,7 @@ import numpy as np
 import soxr
 
 from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.media.level import Leveller
 from ari_assistant.providers.process import EngineProcess
 
 __all__ = ["PiperEngine", "PiperVoice"]
@@ -34,15 +35,19 @@ class PiperEngine:
         # For tests: a voice without its random variation says a text always alike.
         noise = os.environ.get("ARI_ASSISTANT_PIPER_NOISE")
         variation = {} if noise is None else {"noise_scale": float(noise), "noise_w_scale": float(noise)}
-        self._manner = config.SynthesisConfig(**variation)
+        # Piper would scale every sentence to its highest peak: the level is ours to keep.
+        self._manner = config.SynthesisConfig(normalize_audio=False, **variation)
         self._voice = piper.PiperVoice(session=session, config=config.PiperConfig.from_dict(settings))
         list(self.run({"text": "Ready.", "rate": SAMPLE_RATE}, b""))  # the first run is the slow one
 
     def run(self, header: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
         """See `worker.Engine`."""
         for chunk in self._voice.synthesize(header["text"], self._manner):
-            audio = soxr.resample(chunk.audio_float_array, chunk.sample_rate, header.get("rate", SAMPLE_RATE))
-            yield {}, (np.clip(audio, -1, 1) * 32767).astype(np.int16).tobytes()
+            rate = header.get("rate", SAMPLE_RATE)
+            audio = soxr.resample(chunk.audio_float_array, chunk.sample_rate, rate)
+            pcm = (np.clip(audio, -1, 1) * 32767).astype(np.int16)
+            leveller = Leveller(rate)
+            yield {}, np.concatenate([leveller.push(pcm), leveller.finish()]).tobytes()
 
 
 class PiperVoice:

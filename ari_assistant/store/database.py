@@ -27,6 +27,7 @@ __all__ = [
     "migrate_back",
     "open_connections",
     "open_database",
+    "sqlite_file",
 ]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -82,6 +83,15 @@ def database_url(url: str) -> str:
     name = scheme.partition("+")[0]
     driver = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}
     return f"{driver.get(name, scheme)}{separator}{rest}"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for another one, and for one in memory. Raises DatabaseFault."""
+    with _explained(url):
+        parsed = make_url(database_url(url))
+    if not parsed.drivername.startswith("sqlite") or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
 
 
 def open_database(url: str) -> AsyncEngine:

@@ -3,68 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ari_assistant.config.hosts import primary_address
+from ari_assistant.media.frame import SAMPLE_RATE
 from tests.support.house import House
+from tests.support.linphone import found_in, linphone_call, linphone_lacks
 from tests.support.studio import Studio, read_wav, sounds_like
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.models,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(linphone_lacks() is not None, reason=str(linphone_lacks())),
+]
 
-RC = """\
-[sip]
-sip_port={port}
-sip_tcp_port={port}
-guess_hostname=1
-
-[sound]
-echocancellation=0
-
-[video]
-enabled=0
-"""
+_SYLLABLE = SAMPLE_RATE // 5
 
 
-@pytest.mark.skipif(shutil.which("linphonec") is None, reason="apt-get install linphone-cli (.ci/run does)")
-@pytest.mark.skipif(primary_address().startswith("127."), reason="linphonec needs an address besides loopback")
 async def test_linphone_is_greeted_asks_and_is_answered(house: House, studio: Studio, tmp_path: Path) -> None:
-    (tmp_path / ".local/share/linphone").mkdir(parents=True)
-    rc = tmp_path / "rc"
-    rc.write_text(RC.format(port=house.sip_port + 1))
-    heard = tmp_path / "heard.wav"
     question = studio.say("When are you open?", before=4.0, after=1.0)
-    process = await asyncio.create_subprocess_exec(
-        "linphonec", "-b", str(rc),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "HOME": str(tmp_path)}, cwd=tmp_path,
-    )  # fmt: skip
-    assert process.stdin is not None
-    for line in ("soundcard use files", f"play {question}", f"record {heard}", f"call {house.uri('banana')}"):
-        process.stdin.write(line.encode() + b"\n")
-    try:
+    uri = house.uri("banana")
+    async with linphone_call(uri, tmp_path, port=house.sip_port + 1, says=question) as call:
         for _ in range(300):
-            if sounds_like(studio.hear(_mono(heard)), "nine to five"):
+            if sounds_like(studio.hear(call.heard()), "nine to five"):
                 break
             await asyncio.sleep(0.5)
-    finally:
-        process.stdin.write(b"terminate\nquit\n")
-        output, _ = await process.communicate()
-    words = studio.hear(_mono(heard))
-    assert sounds_like(words, "welcome to the yellow banana company"), output.decode(errors="replace")[-2000:]
+    words = studio.hear(call.heard())
+    assert sounds_like(words, "welcome to the yellow banana company"), call.log[-2000:]
     assert sounds_like(words, "nine to five")
     record = await house.ended_call("banana")
     assert re.search(r"When are you open", record["transcript"])
 
 
-def _mono(path: Path):  # type: ignore[no-untyped-def]
-    pcm = read_wav(path)
-    if not pcm.size:
-        return pcm
-    rate = int.from_bytes(path.read_bytes()[24:28], "little")
-    pcm = pcm[:, 0] if pcm.ndim > 1 else pcm
-    return pcm[:: max(1, rate // 8000)]
+async def test_linphone_hears_the_greeting_from_its_first_sound_on(
+    house: House, studio: Studio, tmp_path: Path
+) -> None:
+    silence = studio.say("Hello.", before=30.0)
+    uri = house.uri("mountain")
+    async with linphone_call(uri, tmp_path, port=house.sip_port + 1, says=silence) as call:
+        for _ in range(100):
+            if sounds_like(studio.hear(call.heard()), "welcome to the high mountain hotel"):
+                break
+            await asyncio.sleep(0.2)
+    record = await house.ended_call("mountain")
+    sent = read_wav(house.folder / f"data/recordings/{record['id']}.wav")[:, 1]
+    first = int(np.argmax(np.abs(sent.astype(np.int32)) > 300))
+    likeness, _ = found_in(call.heard(), sent[first : first + _SYLLABLE])
+    assert likeness > 0.9, f"the first {_SYLLABLE / 8:.0f} ms of the greeting are not in Linphone's recording"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+import pytest
 
 from ari_assistant.calls.line import Line
 from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
@@ -102,3 +103,14 @@ def test_the_background_is_there_when_the_stream_comes() -> None:
     assert stream.background is not None
     made.interject(tone(440, 0.02))
     assert len(stream.interjected) == 1
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_comfort_noise_is_a_frame_that_is_barely_there(rate: int) -> None:
+    made, stream, _ = line(rate)
+    for _ in range(3):
+        made.comfort()
+    first, second, _ = stream.interjected
+    assert first.size == rate // 50
+    assert not np.array_equal(first, second), "a tone, not a noise"
+    assert -66 < 20 * np.log10(np.sqrt((first.astype(float) ** 2).mean()) / 32768) < -62

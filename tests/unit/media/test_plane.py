@@ -135,7 +135,7 @@ def test_a_replys_first_packet_does_not_wait_for_the_tick_and_the_clock_is_caugh
     assert [p.timestamp - sent[0].timestamp & 0xFFFFFFFF for p in sent] == [n * 160 for n in range(6)]
     heard = np.concatenate([ULAW.decode(p.payload) for p in sent])
     assert abs(loudest(heard[320:800]) - 1000) < 20
-    assert np.abs(heard[800:]).max() < 10
+    assert np.abs(heard[840:]).max() < 10, "5 ms of fading, then silence"
     assert desk.statistics(1)["packetsSent"] == 6
     assert desk.played == [(1, 0, 160), (1, 0, 320), (1, 0, 480)]
 
@@ -159,7 +159,8 @@ def test_a_flush_takes_effect_with_the_next_packet_and_what_was_ordered_before_i
     desk.plane.play(1, 0, tone(500, 1.0))  # late, of the reply that was cut
     before = len(desk.sent(1))
     desk.tick(3)
-    assert all(set(p.payload) == {ULAW.silence} for p in desk.sent(1)[before:])
+    after = b"".join(p.payload for p in desk.sent(1)[before:])
+    assert set(after[40:]) == {ULAW.silence}, "5 ms of fading, then silence"
     desk.plane.play(1, 1, tone(700, 0.02))
     assert desk.sent(1)[-1].payload == ULAW.encode(tone(700, 0.02))
 
@@ -168,7 +169,7 @@ def test_the_last_frame_is_filled_up_with_silence_and_only_audio_counts_as_playe
     desk.open(1)
     desk.plane.play(1, 0, np.full(200, 5_000, np.int16))
     desk.tick(2)
-    assert desk.sent(1)[1].payload[40:] == ULAW.silent_payload[:120]
+    assert desk.sent(1)[1].payload[80:] == ULAW.silent_payload[:80], "5 ms of fading, then silence"
     assert desk.played[-1] == (1, 0, 200)
 
 
@@ -181,7 +182,8 @@ def test_chunks_of_any_size_are_joined(desk: Desk) -> None:
     # The first packet left with the 70 samples that were there.
     heard = b"".join(p.payload for p in desk.sent(1))
     assert heard[:70] == ULAW.encode(whole[:70])
-    assert heard[160 : 160 + whole.size - 70] == ULAW.encode(whole[70:])
+    # The rest comes up within 5 ms, for there was silence before it.
+    assert heard[200 : 160 + whole.size - 70] == ULAW.encode(whole[110:])
 
 
 def test_a_stream_that_ends_makes_room_and_the_others_go_on(desk: Desk) -> None:
