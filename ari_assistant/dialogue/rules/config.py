@@ -14,7 +14,6 @@ __all__ = ["DAYS", "Fact", "HandOver", "Hours", "Intent", "RulesConfig", "Slot",
 
 Phrases = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
-DEFAULT_FALLBACK = "I'm sorry, I don't know that."
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = re.compile(r"\s*(\d{1,2})(?::(\d{2}))?\s*-\s*(\d{1,2})(?::(\d{2}))?\s*")
 
@@ -24,6 +23,8 @@ class Fact(Contract):
 
     ask: Phrases
     say: str
+    about: str | None = None
+    """What it is about, as in "did you mean …?": `our address`."""
 
 
 class Slot(Contract):
@@ -55,6 +56,8 @@ class Intent(Contract):
 
     name: str
     ask: Phrases
+    about: str | None = None
+    """What it does, as in "did you mean …?": `booking a visit`."""
     slots: list[Slot] = Field(default_factory=list)
     confirm: str | None = None
     """Said when all slots are filled; yes goes on, no asks what to change."""
@@ -104,8 +107,8 @@ class RulesConfig(Contract):
     intents: list[Intent] = Field(default_factory=list)
     hours: Hours | None = None
     hand_over: HandOver | None = None
-    fallback: str = DEFAULT_FALLBACK
-    """What is said when nothing fits."""
+    fallback: str | None = None
+    """What is said when nothing fits. By default it says what it can do, by all that is `about` something."""
     give_up_after: Annotated[int, Field(ge=1, le=10)] = 3
     """So many times in a row nothing was understood: the caller is handed over, or told goodbye to."""
     give_up: str = "I'm sorry, I can't help you with that. Goodbye."
