@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ari_assistant.dialogue.clauses import Clauses
 from ari_assistant.dialogue.spoken import FormatPlan, spoken_form
@@ -36,12 +38,51 @@ def test_as_a_stream_nothing_is_cut_within_what_is_said_as_one(text: str, spoken
     assert " ".join(said(clause) for clause in streamed).lower() == f"well then, {said(text)}".lower()
 
 
+@given(st.text(st.sampled_from("0123456789-–−.,:/%$€£¢°½#&@+x=' apmTZkMSt\n"), max_size=60))
+def test_whatever_is_written_something_is_said_of_it(text: str) -> None:
+    parts = spoken_form(text, FormatPlan())
+    assert bool(parts) == any(letter.isalnum() for letter in text)
+    assert not any(letter.isdecimal() and not letter.isascii() for part in parts for letter in str(part))
+
+
+def test_a_long_row_of_digits_is_said_digit_by_digit() -> None:
+    assert said("9" * 5000) == " ".join(["nine"] * 5000)
+
+
+@pytest.mark.parametrize(
+    ("formatters", "spoken"),
+    [
+        (["number"], "Dr. Lee, three pm, $five, five%, Baker St."),
+        (["time"], "Dr. Lee, three P M, $5, 5%, Baker St."),
+        (["dollarAmount"], "Dr. Lee, 3 pm, five dollars, 5%, Baker St."),
+        (["percentage"], "Dr. Lee, 3 pm, $5, five percent, Baker St."),
+        (["acronym"], "Doctor Lee, 3 pm, $5, 5%, Baker Street."),
+        ([], "Dr. Lee, 3 pm, $5, 5%, Baker St."),
+    ],
+)
+def test_each_formatter_can_be_had_alone(formatters: list[str], spoken: str) -> None:
+    plan = FormatPlan(formatters=frozenset(formatters))
+    assert spoken_form("Dr. Lee, 3 pm, $5, 5%, Baker St.", plan) == [spoken]
+
+
 @pytest.mark.parametrize("language", ["de", "fr", "es"])
 @pytest.mark.parametrize("text", [text for text, _ in _TABLE["tuned"]])
 def test_no_other_language_gets_english_words(text: str, language: str) -> None:
     spoken = " ".join(map(str, spoken_form(text, FormatPlan(language=language)))).lower().split()
     new = {word.strip(".,") for word in spoken} - {word.strip(".,") for word in text.lower().split()}
-    assert not new & {"to", "dollars", "euros", "street", "o'clock", "percent", "number", "minutes", "and", "dot", "plus"}
+    assert not new & {
+        "to",
+        "dollars",
+        "euros",
+        "street",
+        "o'clock",
+        "percent",
+        "number",
+        "minutes",
+        "and",
+        "dot",
+        "plus",
+    }
 
 
 def test_a_number_is_written_as_its_language_writes_it() -> None:
