@@ -67,6 +67,9 @@ _AT_YOUR_SERVICE = "All right. Is there anything else I can do for you?"
 _SURE_ENOUGH = 3.0
 """Evidence with which a wish within a wish is another one: `cancel my appointment`, and not `change it to Friday`."""
 _FOR_SO_MANY = re.compile(r"\b(?:for|of|with)\s+(\w+(?:[ -]\w+)?)|(\w+)\s+(?:people|persons|guests|of us)\b", re.I)
+_LEAVES_FOR_SURE = re.compile(r"\b(?:good)?bye\b|\bhang up\b|\bthat is (?:all|it)\b")
+"""Also where anything may be said: `see you on Friday` may be the message."""
+_INTRODUCES = re.compile(r"\b(?:name is|this is|it is|i am) \w+")
 _ANYTHING_ELSE = re.compile(r"\b(?:anything|something|what) (?:else|more)\b", re.IGNORECASE)
 
 
@@ -77,7 +80,7 @@ class _State:
     intent: Intent | None = None
     slots: Mapping[str, str] = field(default_factory=dict)
     asked: str | None = None
-    """The slot that was asked for last."""
+    """The name of the slot that was asked for last."""
     confirming: bool = False
     changing: bool = False
     """The caller was asked what is to be changed."""
@@ -94,6 +97,18 @@ class _State:
     """The last answer was about the opening hours: `and on Friday?` is, too."""
     closing: bool = False
     """The caller was asked whether there is anything else."""
+
+    @property
+    def slot(self) -> Slot | None:
+        """The slot that was asked for last."""
+        return (
+            next((s for s in self.intent.slots if s.name == self.asked), None) if self.intent is not None else None
+        )
+
+    @property
+    def takes_anything(self) -> bool:
+        """Whatever is said next is the answer: a message may be about anything."""
+        return self.slot is not None and self.slot.type == "text" and not self.confirming
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +195,8 @@ class RulesModel:
     def _step(self, state: _State, said: str) -> _Step:
         heard = hear(said, tuple(self._leaving))
         kind = heard.kind
-        if kind is Kind.LEAVE or (kind is Kind.DECLINE and state.closing):
+        done = kind is Kind.DECLINE and state.closing and state.intent is None
+        if done or (kind is Kind.LEAVE and (not state.takes_anything or _LEAVES_FOR_SURE.search(words_of(said)))):
             return self._begin(_State(), self._leave_taking(said), said)
         if kind is Kind.REPEAT:
             return self._begin(state, self._standard[kind], said)
@@ -281,9 +297,12 @@ class RulesModel:
     # -- slots ----------------------------------------------------------------------------------------------
 
     def _within(self, state: _State, intent: Intent, said: str, kind: Kind | None) -> _Step:
-        asked = next((slot for slot in intent.slots if slot.name == state.asked), None)
-        takes_anything = asked is not None and asked.type == "text" and not state.confirming
+        asked = state.slot
         yes_or_no = state.confirming or (asked is not None and asked.type == "yes-no")
+        if asked is not None and asked.type == "name" and _INTRODUCES.search(words_of(said)):
+            kind = None  # "Hi, this is Bob" greets, and answers
+        if state.takes_anything and kind in (Kind.LEAVE, Kind.PARTING):
+            kind = None
         if (kind is Kind.DROP and not (yes_or_no and " not " in words_of(said))) or (
             kind is Kind.DECLINE and not yes_or_no
         ):
@@ -294,7 +313,7 @@ class RulesModel:
             if kind is Kind.WAIT or question is None:
                 return replace(step, state=state)
             return self._in_between(state, step, question)
-        verdict = self._matcher.find(said) if not takes_anything else Verdict()
+        verdict = self._matcher.find(said) if not state.takes_anything else Verdict()
         topic = self._topics[verdict.sure[0]] if len(verdict.sure) == 1 else None
         if isinstance(topic, Intent) and topic is not intent and verdict.evidence >= _SURE_ENOUGH:
             return self._begin(_State(), topic, said)

@@ -151,6 +151,31 @@ async def test_a_message_may_say_anything() -> None:
     assert (await converse("take a message", "Mary Jones", message))[-1].startswith("Thank you, Mary Jones.")
 
 
+@pytest.mark.parametrize("said", ["My name is Bob.", "Hi, this is Bob.", "Bob.", "Okay, it's Bob."])
+async def test_a_name_is_heard_however_it_is_given(said: str) -> None:
+    assert (await converse("take a message", said, "Call me."))[-1].startswith("Thank you, Bob.")
+
+
+@pytest.mark.parametrize("said", ["Okay.", "Well.", "Hi.", "No.", "Pardon?", "Why?"])
+async def test_what_is_no_name_is_not_taken_for_one(said: str) -> None:
+    assert (await converse("take a message", said))[-1].endswith("What is your name?")
+
+
+async def test_a_farewell_can_be_the_message() -> None:
+    assert (await converse("take a message", "Bob", "See you on Friday."))[-1].startswith("Thank you, Bob.")
+    assert (await converse("take a message", "Bob", "Goodbye."))[-1] == f"Goodbye. {HANGS_UP}"
+
+
+async def test_a_refusal_answers_the_question_that_was_asked() -> None:
+    slots = [{"name": "more", "type": "yes-no", "ask": "Anything else we should know?"}]
+    config = RulesConfig.model_validate(
+        {"intents": [{"name": "book", "ask": ["book a table"], "slots": slots, "say": "{{more}}: booked."}]}
+    )
+    said = [ChatMessage("user", text) for text in ("book a table", "No, thank you.")]
+    model = RulesModel(config, lambda text, slots: render(text, dict(slots)).text)
+    assert [event async for event in model.reply(ModelRequest(said))] == [TextDelta("no: booked.")]
+
+
 class TestAnOperatorsOwn:
     """Topics of the configuration and the phrases that the dialogue knows by itself."""
 
