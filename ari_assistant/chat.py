@@ -87,12 +87,18 @@ async def chat(
 
 async def _find(catalogue: Catalogue, name: str) -> Resource:
     known = await catalogue.assistants.list(Listing(limit=1000))
-    wanted = {name, file_id("assistant", name)}
+    numbers = await catalogue.phone_numbers.list(Listing(limit=1000))
+    dialled = {number.document.get("assistantId") for number in numbers if _is_dialled_as(number, name)}
+    wanted = {name, file_id("assistant", name), *dialled}
     for resource in known:
         if resource.id in wanted or resource.document.get("name") == name:
             return resource
     names = ", ".join(str(r.document.get("name") or r.id) for r in known) or "none"
     raise ChatFault(f"there is no assistant {name!r}; known are: {names}")
+
+
+def _is_dialled_as(number: Resource, name: str) -> bool:
+    return str(number.document.get("sipUri", "")).lower().startswith(f"sip:{name.lower()}@")
 
 
 class _Chat:

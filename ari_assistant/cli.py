@@ -171,7 +171,7 @@ def call(
 @click.argument("assistant")
 @click.option("--variable", "-v", "pairs", multiple=True, help="A template variable: first_name=John.")
 def chat(assistant: str, pairs: tuple[str, ...]) -> None:
-    """Talk to ASSISTANT (an id or a name, of the assistants file or made by the API) by typing.
+    """Talk to ASSISTANT (an id, a name, or what is dialled, of the assistants file or made by the API) by typing.
 
     No telephone, no speech, no tools: what a tool answers is asked for.
     """

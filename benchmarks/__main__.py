@@ -1,5 +1,5 @@
-"""`python -m benchmarks NAME`: first-audio, first-word, turns, overhead, barge-in, conversation, media, memory, start,
-api, webhooks, assistant-request."""
+"""`python -m benchmarks NAME`: first-audio, first-word, turns, overhead, barge-in, conversation, front-desk, media,
+memory, start, api, webhooks, assistant-request."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from ari_assistant.media.frame import SAMPLE_RATE
 from benchmarks.bare_asterisk import bare_asterisk
 from benchmarks.caller import LOUD, measured_call
 from tests.support.assistants import ASSISTANTS
+from tests.support.front_desk import judged
 from tests.support.house import House, free_sip_port
 from tests.support.linphone import found_in, linphone_call, linphone_lacks
 from tests.support.postgres import postgres_server, postgres_tools
@@ -456,6 +457,25 @@ def conversation(quick: bool, details: bool, folder: str, captured: bool) -> Non
         capture(place, Path("tests/captures/dialogues.json"))
         return
     score(console, place, quick=quick, details=details)
+
+
+@main.command("front-desk")
+@click.option("--details", is_flag=True, help="The tuned sentences that went wrong; the unseen ones stay unseen.")
+def front_desk(details: bool) -> None:
+    """What callers say to the front desk that ships, and whether it does what it should; reference: all of them."""
+    output = Table(title="tests/captures/front_desk_sentences.yaml")
+    for column in ("", "sentences", "right", "asked back instead", "wrong hang-ups", "ratio of right"):
+        output.add_column(column, justify="left" if not column else "right")
+    for half in ("tuned", "unseen"):
+        rows = asyncio.run(judged(half))
+        right = sum(row.right for row in rows)
+        asked = sum(not row.right and "back" in row.happened for row in rows)
+        hung_up = sum(row.hung_up_wrongly for row in rows)
+        output.add_row(half, str(len(rows)), str(right), str(asked), str(hung_up), f"{right / len(rows):.2f}")
+        for row in rows if details and half == "tuned" else ():
+            if not row.right:
+                console.print(f"{row.said!r} should be {' or '.join(row.wanted)}: {row.reply!r}")
+    console.print(output)
 
 
 @main.command()

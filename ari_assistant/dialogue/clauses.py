@@ -15,7 +15,16 @@ _LONGEST_CLAUSE: Final = 1_000
 BOUNDARIES: Final = frozenset("。 ， . ! ? ; ) ، ۔ । ॥ | || , :".split())  # noqa: SIM905 - readable as the contract has it
 """The contract's `punctuationBoundaries`."""
 _FLUSH = re.compile(r"<\s*flush\s*/?>|<\s*/\s*flush\s*>", re.IGNORECASE)
-_ABBREVIATION = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|e\.g|i\.e|etc|approx)\.$|\b[A-Z]\.$", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"\b(?:(?i:mr|mrs|ms|dr|prof|st|mt|vs|e\.g|i\.e|approx|ext|tel|apt|ca)|(?<![AP]\.)[A-Z])\.$"
+)
+"""A full stop that is none, whatever follows it."""
+_PERHAPS_ABBREVIATION = re.compile(
+    r"\b(?:no|nos|etc|ave|rd|blvd|ln|hwy|sq|jr|sr|inc|ltd|co|corp|dept|[ap]\.m|mon|tues?|wed|thur?s?|fri|sat|sun"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.$",
+    re.IGNORECASE,
+)
+"""One that is a full stop when a new sentence follows: `No. We are closed`, and not `No. 5`."""
 _STRONG = frozenset(".!?。！？\n…।॥۔")
 _KEPT_TAG = re.compile(r"<(?!\s*/?\s*(?:break|spell)\b)[^<>]*>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[^<>]*>")
@@ -36,7 +45,7 @@ def speakable(text: str) -> str:
     text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
     text = _KEPT_TAG.sub(" ", text)
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"(?<!\w)[*_`~]+|[*_`~]+(?!\w)|[*`#~|]+", " ", text)
+    text = re.sub(r"(?<!\w)[*_`~]+|[*_`~]+(?!\w)|[*`~|]+|#+(?!\d)", " ", text)
     return " ".join(text.split())
 
 
@@ -96,6 +105,12 @@ class Clauses:
                 continue
             if _ABBREVIATION.search(piece.rstrip()) or piece.count("<") != piece.count(">"):
                 continue
+            if _PERHAPS_ABBREVIATION.search(piece.rstrip()):
+                following = text[match.end() :].lstrip()
+                if not following and not final:
+                    break
+                if following and not following[0].isupper():
+                    continue
             start = match.end()
             self._add(piece, done)
         rest = text[start:]

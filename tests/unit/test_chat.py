@@ -20,6 +20,8 @@ assistants:
       facts: [{ask: ["where are you"], say: "In the market."}]
   - id: remote
     model: {provider: custom-llm, url: URL, tools: [{type: function, function: {name: look}}]}
+phoneNumbers:
+  - {provider: vapi, sipUri: "sip:hello@localhost", assistantId: shop}
 """
 
 
@@ -42,7 +44,7 @@ async def talk(given: Settings, name: str, *lines: str, result: str = "") -> lis
     return [line for line in shown if not line.startswith("note: built-in")]
 
 
-@pytest.mark.parametrize("name", ["shop", "The shop"])
+@pytest.mark.parametrize("name", ["shop", "The shop", "hello"])
 async def test_it_greets_answers_and_hangs_up(tmp_path: Path, name: str) -> None:
     shown = await talk(settings(tmp_path), name, "Where are you?", "Goodbye.", "Hello?")
     assert shown == [

@@ -17,7 +17,6 @@ Said = Annotated[str, Field(max_length=2_000)]
 _MAX_PHRASES = 3_000
 """Of all facts and intents: each utterance is compared with all of them."""
 
-DEFAULT_FALLBACK = "I'm sorry, I don't know that."
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = re.compile(r"\s*(\d{1,2})(?::(\d{2}))?\s*-\s*(\d{1,2})(?::(\d{2}))?\s*")
 
@@ -27,6 +26,8 @@ class Fact(Contract):
 
     ask: Phrases
     say: Said
+    about: Said | None = None
+    """What it is about, as in "did you mean …?": `our address`."""
 
 
 class Slot(Contract):
@@ -58,6 +59,8 @@ class Intent(Contract):
 
     name: str
     ask: Phrases
+    about: Said | None = None
+    """What it does, as in "did you mean …?": `booking a visit`."""
     slots: Annotated[list[Slot], Field(max_length=50)] = Field(default_factory=list)
     confirm: str | None = None
     """Said when all slots are filled; yes goes on, no asks what to change."""
@@ -107,8 +110,8 @@ class RulesConfig(Contract):
     intents: Annotated[list[Intent], Field(max_length=200)] = Field(default_factory=list)
     hours: Hours | None = None
     hand_over: HandOver | None = None
-    fallback: str = DEFAULT_FALLBACK
-    """What is said when nothing fits."""
+    fallback: str | None = None
+    """What is said when nothing fits. By default it says what it can do, by all that is `about` something."""
     give_up_after: Annotated[int, Field(ge=1, le=10)] = 3
     """So many times in a row nothing was understood: the caller is handed over, or told goodbye to."""
     give_up: str = "I'm sorry, I can't help you with that. Goodbye."

@@ -33,6 +33,11 @@ class OpeningHours:
         minute = local.hour * 60 + local.minute
         return any(start <= minute < end for start, end in self._of(local.date()))
 
+    @staticmethod
+    def names_a_day(said: str) -> bool:
+        """It is about a day, as `and on Friday?`."""
+        return re.search(rf"\b(?:(?:{'|'.join(DAYS)})s?|today|tomorrow|weekends?)\b", said.lower()) is not None
+
     def answer(self, said: str, now: datetime) -> str:
         """To a question about the opening hours."""
         text = said.lower()

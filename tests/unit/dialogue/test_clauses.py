@@ -19,6 +19,16 @@ def streamed(text: str, size: int = 3) -> list[str]:
             "That costs 3.50 dollars, and Dr. Smith at 5 p.m. will gladly show you around the house.",
             ["That costs 3.50 dollars,", "and Dr. Smith at 5 p.m. will gladly show you around the house."],
         ),
+        (
+            "No. We are closed at 5 p.m. Please call again.",
+            ["No.", "We are closed at 5 p.m.", "Please call again."],
+        ),
+        ("It is No. 5 on Baker St. near the bank.", ["It is No. 5 on Baker St. near the bank."]),
+        (
+            "Come on Nov. 5 to St. Mary's, 14 Oak Ave. Bring Mr. J. Smith.",
+            ["Come on Nov. 5 to St. Mary's,", "14 Oak Ave.", "Bring Mr. J. Smith."],
+        ),
+        ("Your number is #42.", ["Your number is #42."]),
         ("No punctuation at all", ["No punctuation at all"]),
         ("One<flush/>two", ["One", "two"]),
         ("...", []),
