@@ -335,7 +335,12 @@ class MediaPlane:
             case "failed":
                 self._failure = fields["reason"]
             case "recording-failed":
-                self._log("recording_failed", stream=number, reason=fields["reason"], hint="is the disk full?")
+                self._log(
+                    "recording_failed",
+                    stream=number,
+                    reason=fields["reason"],
+                    hint="is the disk full, or too slow?",
+                )
             case "health":
                 self.health = fields
                 self.lag = self._lag.take()

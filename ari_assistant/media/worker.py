@@ -49,8 +49,8 @@ class MediaProcess:
         control.setblocking(False)
         rows = PacketRows()
         self._socket = BatchSocket(host, rows)
-        self._plane = Plane(self._socket, rows)
         self._recorder = Recorder()
+        self._plane = Plane(self._socket, rows, memory=self._recorder.memory)
         self._pacer: Pacer | None = None
         self._lateness = Lateness()
         self._late = 0
@@ -196,7 +196,8 @@ class MediaProcess:
 
         def recorded(recording: Recording) -> None:
             """In the recorder's thread."""
-            self._finished.append((number, statistics, recording.fault))
+            dropped = {"recordingDroppedSeconds": recording.dropped_seconds}
+            self._finished.append((number, {**statistics, **dropped}, recording.fault))
             os.write(self._ring, b"!")
 
         self._recorder.finish(stream.recording, recorded)
