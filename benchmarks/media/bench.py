@@ -300,7 +300,8 @@ def _print(rows: list[Row], arrivals: list[Row]) -> None:
             f"{row.cpu['asterisk']:.3f}",
             f"{row.memory_mb:.2f}",
         )
-    console.print(output)
+    if rows:
+        console.print(output)
     output = Table(title="30 calls arriving (milliseconds)")
     for column in ("", "INVITE → 200 p50", "p95", "INVITE → first audio p50", "p95", "silent"):
         output.add_column(column, justify="left" if not column else "right")
@@ -314,7 +315,8 @@ def _print(rows: list[Row], arrivals: list[Row]) -> None:
             _number(first, "p95"),
             str(row.result["silent"]),
         )
-    console.print(output)
+    if arrivals:
+        console.print(output)
     worst = max((row.result["own_lateness_ms"].get("p99", 0.0) for row in rows), default=0.0)
     console.print(
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d')};"
