@@ -19,6 +19,8 @@ class Stream:
         self.queued: list[Pcm] = []
         self.background: Pcm | None = None
         self.interjected: list[Pcm] = []
+        self.statistics: dict[str, float] = {"packetsSent": 50, "recordingDroppedSeconds": 0.0}
+        self.recording_fault: str | None = None
 
     def play(self, pcm: Pcm) -> None:
         self.queued.append(pcm)
@@ -102,3 +104,15 @@ def test_the_background_is_there_when_the_stream_comes() -> None:
     assert stream.background is not None
     made.interject(tone(440, 0.02))
     assert len(stream.interjected) == 1
+
+
+def test_the_record_says_what_is_missing_in_the_recording_and_why() -> None:
+    made, stream, _ = line()
+    assert made.statistics() == {"packetsSent": 50, "recordingDroppedSeconds": 0.0}
+    stream.statistics["recordingDroppedSeconds"] = 3.5
+    stream.recording_fault = "the disk did not keep up: 3.5 s of audio were dropped"
+    assert made.statistics() == {
+        "packetsSent": 50,
+        "recordingDroppedSeconds": 3.5,
+        "recordingFault": "the disk did not keep up: 3.5 s of audio were dropped",
+    }
