@@ -229,7 +229,11 @@ async def run(
         for calls in through:
             for target in targets:
                 console.print(f"{target.name}: {calls} calls …", style="dim")
-                rows.append(await measured(target, calls, seconds=seconds, spread_seconds=_SPREAD_SECONDS, **talk))
+                row = await measured(target, calls, seconds=seconds, spread_seconds=_SPREAD_SECONDS, **talk)
+                rows.append(row)
+                console.print(
+                    f"  CPU {row.cpu}, {row.memory_mb:.2f} MB, {row.result}", style="dim", soft_wrap=True
+                )
         if arriving:
             echoes = [target for target in targets if "reply" not in target.name]
             arrivals += [await measured(target, 30, seconds=6.0) for target in echoes]
