@@ -1,7 +1,8 @@
 # make run   sets up what is missing, starts the assistant with an Asterisk of its own, says what to dial
 # make test  lint, types, unit and end-to-end tests
+# make machines  the locks on every machine that we name, and the unit tests with the oldest packages that we name
 
-.PHONY: run test unit e2e lint format call doctor lock clean
+.PHONY: run test unit e2e lint format call doctor lock machines clean
 
 run:
 	@scripts/bootstrap run
@@ -44,6 +45,9 @@ COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes 
 lock:
 	printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - -o requirements/run.lock
 	$(COMPILE) --group dev pyproject.toml -c requirements/run.lock -o requirements/dev.lock
+
+machines: .dev
+	@scripts/check-machines
 
 clean:
 	rm -rf .venv data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

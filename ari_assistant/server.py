@@ -130,7 +130,7 @@ class Server:
         self._media: MediaPlane | None = None
         self._engines: list[EngineProcess] = []
         self._loop_watch = LoopWatch()
-        self._admission = Admission(max_calls=settings.max_calls, load=self._load)
+        self._admission = Admission(max_calls=settings.max_calls)
 
     def stop(self) -> None:
         """End the calls and `run`, in order; a start that is still under way is given up."""
@@ -156,16 +156,20 @@ class Server:
             "log": {"linesLost": lines_lost()},
         }
 
-    def _load(self) -> Load:
-        if self._media is None:
-            return Load()
+    def _measured(self) -> None:
+        """A second is over for the media process."""
+        assert self._media is not None
         health = self._media.health
-        return Load(
-            media_busy=health.get("busy", 0.0),
-            media_late_ms=health.get("lateness", {}).get("p99", 0.0),
-            server_late_ms=self._media.lag.get("p99", 0.0),
+        gaps = health["gaps"]
+        load = Load(
+            packets=gaps["packets"],
+            over_40=gaps["over40"],
+            over_50=gaps["over50"],
+            media_busy=health["busy"],
+            server_late_ms=self._media.lag["p50"],
             engine_queue=max((engine.queued for engine in self._engines), default=0),
         )
+        self._admission.observe(load, now=time.monotonic())
 
     async def run(self) -> None:
         """Start, serve until `stop`, SIGTERM, SIGINT or SIGHUP, and leave nothing behind.
@@ -274,7 +278,9 @@ class Server:
         end_of_turn = SmartTurn(engines[_END_OF_TURN]) if _END_OF_TURN in engines else None
         speech = Speech(choice, end_of_turn)
         hearing = Hearing(self._detectors())
-        self._media = media = MediaPlane(host=settings.media_host, heard=hearing, log=_process_log)
+        self._media = media = MediaPlane(
+            host=settings.media_host, heard=hearing, measured=self._measured, log=_process_log
+        )
         self._engines = list(engines.values())
         start(media.run(), name="media")
         sockets = None

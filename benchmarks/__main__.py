@@ -486,12 +486,23 @@ def front_desk(details: bool) -> None:
 @click.option(
     "--peers/--no-peers", default=True, help="Also what other projects make of it (installed from PyPI)."
 )
-def media(seconds: float, calls: str, direct: str, only: str, peers: bool) -> None:
+@click.option("--arriving/--no-arriving", default=True, help="Also thirty calls at once.")
+def media(seconds: float, calls: str, direct: str, only: str, peers: bool, arriving: bool) -> None:
     """The media plane under load, against Asterisk's own echo and a bare ExternalMedia echo."""
     from benchmarks.media.bench import run
 
     through, beside = ([int(n) for n in text.split(",") if n] for text in (calls, direct))
-    asyncio.run(run(console, seconds=seconds, through=through, direct=beside, only=only, with_peers=peers))
+    asyncio.run(
+        run(
+            console,
+            seconds=seconds,
+            through=through,
+            direct=beside,
+            arriving=arriving,
+            only=only,
+            with_peers=peers,
+        )
+    )
 
 
 if __name__ == "__main__":

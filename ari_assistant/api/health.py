@@ -1,4 +1,4 @@
-"""`GET /health`: 200 once a call would be answered, 503 before and while it would not."""
+"""`GET /health`: 200 when every part has come up and ARI is connected, else 503."""
 
 from __future__ import annotations
 

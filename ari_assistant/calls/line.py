@@ -115,5 +115,8 @@ class Line:
         return self._stream.recording_fault if self._stream is not None else None
 
     def statistics(self) -> JsonObject:
-        """What the media plane counted; complete when the stream is closed."""
-        return dict(self._stream.statistics) if self._stream is not None else {}
+        """What the media plane counted, and why the recording is not whole; complete when the stream is closed."""
+        if self._stream is None:
+            return {}
+        fault = self._stream.recording_fault
+        return {**self._stream.statistics, **({"recordingFault": fault} if fault is not None else {})}

@@ -339,7 +339,7 @@ class Session:
             self._replies.close()
             await asyncio.shield(self._line.aclose())
             if (fault := self._line.recording_fault) is not None:
-                self._log.error("recording_failed", reason=fault, hint="is the disk full?")
+                self._log.error("recording_failed", reason=fault, hint="is the disk full, or too slow?")
 
     async def say(self, text: str) -> None:
         """Say `text` now, which cannot be interrupted, and return when it has been heard."""

@@ -103,8 +103,9 @@ class WebSocketStream:
         """Pieces that wait because Asterisk's queue is full."""
         self._pending = b""
         self._received = 0
-        self._recording = Recording(recording, codec, position=self._ticks) if recording is not None else None
-        if self._recording is not None:
+        self._recording: Recording | None = None
+        if recording is not None:
+            self._recording = Recording(recording, codec, position=self._ticks, memory=recorder.memory)
             recorder.begin(self._recording)
         self._tasks = [
             asyncio.create_task(work, name=f"media-{name}{self.number}")
@@ -164,6 +165,7 @@ class WebSocketStream:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await written
             self.recording_fault = recording.fault
+            self.statistics["recordingDroppedSeconds"] = recording.dropped_seconds
         except TimeoutError:
             self.recording_fault = f"not written within {_CLOSE_SECONDS:g} seconds"
 

@@ -118,10 +118,19 @@ list, in order; a stream may come several times. The array is the receiver's."""
 class MediaPlane:
     """Runs the media process, and starts it again when it dies: the calls that it carried are lost then, and told."""
 
-    def __init__(self, *, host: str, heard: Heard, log: Callable[..., None] = lambda *_, **__: None) -> None:
-        """`host`: the numeric address that RTP is bound to. `log(event, **fields)` hears of starts, ends and faults."""
+    def __init__(
+        self,
+        *,
+        host: str,
+        heard: Heard,
+        measured: Callable[[], None] = lambda: None,
+        log: Callable[..., None] = lambda *_, **__: None,
+    ) -> None:
+        """`host`: the numeric address that RTP is bound to. `measured()` is called once a second, when `health` and
+        `lag` are new. `log(event, **fields)` hears of starts, ends and faults."""
         self._host = host
         self._heard = heard
+        self._measured = measured
         self._log = log
         self._numbers = itertools.count(1)
         self._streams: dict[int, PlaneStream] = {}
@@ -335,10 +344,16 @@ class MediaPlane:
             case "failed":
                 self._failure = fields["reason"]
             case "recording-failed":
-                self._log("recording_failed", stream=number, reason=fields["reason"], hint="is the disk full?")
+                self._log(
+                    "recording_failed",
+                    stream=number,
+                    reason=fields["reason"],
+                    hint="is the disk full, or too slow?",
+                )
             case "health":
                 self.health = fields
                 self.lag = self._lag.take()
+                self._measured()
 
     def _write(self) -> None:
         assert self._socket is not None

@@ -1,11 +1,15 @@
-"""How late things were: a histogram of bounded size."""
+"""How late things were: histograms of bounded size."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
 
-__all__ = ["Lateness"]
+__all__ = ["Gaps", "Lateness"]
+
+_HEARD_MS = 40
+"""A telephone that holds two packets back has nothing left to play."""
+_BROKEN_MS = 50
 
 _LIMITS_MS = (
     0.1,
@@ -53,3 +57,39 @@ class Lateness:
             return _LIMITS_MS[min(index, len(_LIMITS_MS) - 1)]
 
         return {"p50": reached(0.5), "p99": reached(0.99), "max": reached(1.0)}
+
+
+class Gaps:
+    """How far apart the packets of a call leave: what its caller would hear, were the network perfect."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._packets = self._heard = self._broken = 0
+        self._longest = 0.0
+
+    def sent(self, now: float, *, packets: int = 1) -> None:
+        """So many packets left together."""
+        if self._last is not None:
+            gap = (now - self._last) * 1000
+            self._packets += packets
+            self._heard += gap > _HEARD_MS
+            self._broken += gap > _BROKEN_MS
+            self._longest = max(self._longest, gap)
+        self._last = now
+
+    def pause(self) -> None:
+        """Nothing is sent: there are no calls."""
+        self._last = None
+
+    def take(self) -> dict[str, float]:
+        """Since this was called last: `packets`, how many of them came more than 40 ms (`over40`) and 50 ms (`over50`)
+        after the one before, and the longest gap (`max`, ms)."""
+        told = {
+            "packets": self._packets,
+            "over40": self._heard,
+            "over50": self._broken,
+            "max": round(self._longest, 1),
+        }
+        self._packets = self._heard = self._broken = 0
+        self._longest = 0.0
+        return told

@@ -20,7 +20,7 @@ from ari_assistant.media.background import Background
 from ari_assistant.media.codec import CODECS
 from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
 from ari_assistant.media.g711 import LAWS
-from ari_assistant.media.recording import Recording
+from ari_assistant.media.recording import Recording, RecordingMemory
 from ari_assistant.media.rtp_batch import PACKET_BYTES, PacketRows, read_headers
 from ari_assistant.media.stream import Stream
 
@@ -81,8 +81,12 @@ class PlaneCounters:
 class Plane:
     """The streams of one media process."""
 
-    def __init__(self, wire: Wire, rows: PacketRows | None = None) -> None:
+    def __init__(
+        self, wire: Wire, rows: PacketRows | None = None, *, memory: RecordingMemory | None = None
+    ) -> None:
+        """`memory`: of the recordings that wait for the disk."""
         self.rows = rows or PacketRows()
+        self._memory = memory or RecordingMemory()
         self.counters = PlaneCounters()
         self.ticks = 0
         """Ticks of 1/8000 s since the plane began: the clock of all recordings."""
@@ -117,7 +121,11 @@ class Plane:
         if self.rows.full:
             raise OverflowError("this media process has all the streams that it can hold")
         opened = self.ticks
-        writer = Recording(recording, codec, position=lambda: self.ticks - opened) if recording else None
+        writer = (
+            Recording(recording, codec, position=lambda: self.ticks - opened, memory=self._memory)
+            if recording
+            else None
+        )
         stream = Stream(number, codec, recording=writer)
         stream.opened = opened
         stream.source = address

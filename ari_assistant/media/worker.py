@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ari_assistant.media.frame import PTIME_SECONDS
-from ari_assistant.media.lateness import Lateness
+from ari_assistant.media.lateness import Gaps, Lateness
 from ari_assistant.media.link import MAX_MESSAGE_BYTES, Kind, Order, pack_event, pack_report, unpack_orders
 from ari_assistant.media.pacer import Pacer
 from ari_assistant.media.plane import Plane
@@ -49,10 +49,11 @@ class MediaProcess:
         control.setblocking(False)
         rows = PacketRows()
         self._socket = BatchSocket(host, rows)
-        self._plane = Plane(self._socket, rows)
         self._recorder = Recorder()
+        self._plane = Plane(self._socket, rows, memory=self._recorder.memory)
         self._pacer: Pacer | None = None
         self._lateness = Lateness()
+        self._gaps = Gaps()
         self._late = 0
         self._backlog: deque[bytes] = deque()
         self._dropped = 0
@@ -83,6 +84,7 @@ class MediaProcess:
         now = time.monotonic()
         if not streams:
             self._pacer = None
+            self._gaps.pause()
             timeout = _HEALTH_SECONDS
         elif self._pacer is None:
             self._pacer = Pacer(start=now, interval=PTIME_SECONDS)
@@ -125,6 +127,7 @@ class MediaProcess:
         self._lateness.add(behind)
         for frame in range(due.frames):
             self._plane.tick(now, due.skipped if frame == 0 else 0)
+        self._gaps.sent(time.monotonic(), packets=due.frames)
         if due.frames > 1:
             self._late += 1
         return True
@@ -196,7 +199,8 @@ class MediaProcess:
 
         def recorded(recording: Recording) -> None:
             """In the recorder's thread."""
-            self._finished.append((number, statistics, recording.fault))
+            dropped = {"recordingDroppedSeconds": recording.dropped_seconds}
+            self._finished.append((number, {**statistics, **dropped}, recording.fault))
             os.write(self._ring, b"!")
 
         self._recorder.finish(stream.recording, recorded)
@@ -224,6 +228,7 @@ class MediaProcess:
             streams=len(streams),
             busy=round(self._busy_seconds / _HEALTH_SECONDS, 3),
             lateness=self._lateness.take(),
+            gaps=self._gaps.take(),
             lateTicks=self._late,
             packetsReceived=self._received,
             packetsFromUnknownSource=counters.unknown_source,

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -118,11 +118,11 @@ def _family(pid: int) -> list[int]:
 
 
 @asynccontextmanager
-async def ours(folder: Path, mode: str | None) -> AsyncGenerator[Target, None]:
+async def ours(folder: Path, mode: str | None, *, rtp_first: int = 20_000) -> AsyncGenerator[Target, None]:
     """A whole server."""
     document = {"assistants": [_ASSISTANT], "phoneNumbers": [_NUMBER]}
     settings = {"bench": mode} if mode else {}
-    house = House(folder / (mode or "full"), document, rtp_ports="20000-22999", **settings)
+    house = House(folder / (mode or "full"), document, rtp_ports=f"{rtp_first}-{rtp_first + 2_999}", **settings)
     await asyncio.to_thread(house.start)
     try:
         await asyncio.sleep(2.0)
@@ -197,7 +197,14 @@ async def direct(folder: Path, mode: str, calls: int, *, seconds: float, **plan:
 
 
 async def run(
-    console: Console, *, seconds: float, through: list[int], direct: list[int], only: str, with_peers: bool
+    console: Console,
+    *,
+    seconds: float,
+    through: list[int],
+    direct: list[int],
+    arriving: bool,
+    only: str,
+    with_peers: bool,
 ) -> None:
     """Everything, and the tables."""
     folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
@@ -209,29 +216,28 @@ async def run(
     def wanted(name: str) -> bool:
         return only in name
 
-    async def echoed(target: Target) -> None:
-        if not wanted(target.name):
-            return
+    # Everything is up at once and called in turn, so that a figure and its floor are of the same minutes.
+    async with AsyncExitStack() as stack:
+        targets = []
+        if through or arriving:
+            targets = await stack.enter_async_context(references(console, folder, with_peers=with_peers))
+            for number, mode in enumerate(("echo", "reply")):
+                targets.append(
+                    await stack.enter_async_context(ours(folder, mode, rtp_first=20_000 + 3_000 * number))
+                )
+        targets = [target for target in targets if wanted(target.name)]
         for calls in through:
-            console.print(f"{target.name}: {calls} calls …", style="dim")
-            rows.append(await measured(target, calls, seconds=seconds, spread_seconds=_SPREAD_SECONDS, **talk))
-        arrivals.append(await measured(target, 30, seconds=6.0))
-
-    async with references(console, folder, with_peers=with_peers) as targets:
-        for target in targets:
-            await echoed(target)
-    for mode in ("echo", "reply"):
-        if wanted(f"ari-assistant, {mode}"):
-            async with ours(folder, mode) as target:
-                if mode == "echo":
-                    await echoed(target)
-                    continue
-                for calls in through:
-                    console.print(f"{target.name}: {calls} calls …", style="dim")
-                    rows.append(
-                        await measured(target, calls, seconds=seconds, spread_seconds=_SPREAD_SECONDS, **talk)
-                    )
-    if wanted("ari-assistant, greeting"):
+            for target in targets:
+                console.print(f"{target.name}: {calls} calls …", style="dim")
+                row = await measured(target, calls, seconds=seconds, spread_seconds=_SPREAD_SECONDS, **talk)
+                rows.append(row)
+                console.print(
+                    f"  CPU {row.cpu}, {row.memory_mb:.2f} MB, {row.result}", style="dim", soft_wrap=True
+                )
+        if arriving:
+            echoes = [target for target in targets if "reply" not in target.name]
+            arrivals += [await measured(target, 30, seconds=6.0) for target in echoes]
+    if arriving and wanted("ari-assistant, greeting"):
         async with ours(folder, None) as target:
             arrivals.append(await measured(target, 30, seconds=6.0))
             spread = await measured(target, 30, seconds=6.0, spread_seconds=6.0)
@@ -298,7 +304,8 @@ def _print(rows: list[Row], arrivals: list[Row]) -> None:
             f"{row.cpu['asterisk']:.3f}",
             f"{row.memory_mb:.2f}",
         )
-    console.print(output)
+    if rows:
+        console.print(output)
     output = Table(title="30 calls arriving (milliseconds)")
     for column in ("", "INVITE → 200 p50", "p95", "INVITE → first audio p50", "p95", "silent"):
         output.add_column(column, justify="left" if not column else "right")
@@ -312,7 +319,8 @@ def _print(rows: list[Row], arrivals: list[Row]) -> None:
             _number(first, "p95"),
             str(row.result["silent"]),
         )
-    console.print(output)
+    if arrivals:
+        console.print(output)
     worst = max((row.result["own_lateness_ms"].get("p99", 0.0) for row in rows), default=0.0)
     console.print(
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d')};"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 
 import psutil
 import pytest
@@ -70,6 +71,58 @@ def media_process(house: House) -> psutil.Process:
         if any("media.worker" in part for part in child.cmdline()):
             return child
     raise AssertionError("no media process")
+
+
+@asynccontextmanager
+async def two_calls(house: House) -> AsyncGenerator[None, None]:
+    async with raw_call("banana", house.sip_port) as first, raw_call("banana", house.sip_port) as second:
+        for call in (first, second):
+            assert await call.final() == 200
+            call.acknowledge()
+        yield
+
+
+async def hold_up(house: House, seconds: float) -> None:
+    """The media process stands still for so long."""
+    process = media_process(house)
+    os.kill(process.pid, signal.SIGSTOP)
+    await asyncio.sleep(seconds)
+    os.kill(process.pid, signal.SIGCONT)
+
+
+async def overload(house: House, *, there: bool) -> None:
+    """Wait until the server says that it has, or has not, more calls than it serves well."""
+    async with asyncio.timeout(30):
+        while ((await house.api("GET", "/health"))[1]["admission"]["overload"] is not None) is not there:
+            await asyncio.sleep(0.1)
+
+
+async def test_one_late_packet_turns_nobody_away(house: House) -> None:
+    async with two_calls(house):
+        await hold_up(house, 0.15)
+        async with asyncio.timeout(10):
+            while (await house.api("GET", "/health"))[1]["media"]["gaps"]["max"] < 100:
+                await asyncio.sleep(0.02)
+        async with raw_call("banana", house.sip_port) as third:
+            assert await third.final() == 200
+            third.acknowledge()
+    await house.assert_clean()
+
+
+async def test_when_callers_hear_gaps_the_next_one_is_refused_until_that_is_over(house: House) -> None:
+    async with two_calls(house):
+        for _ in range(20):
+            await hold_up(house, 0.08)
+            await asyncio.sleep(0.1)
+        await overload(house, there=True)
+        async with raw_call("banana", house.sip_port) as third:
+            assert await third.final() == 503
+        assert "of the packets" in house.logged("call_not_admitted")[-1]["reason"]
+        await overload(house, there=False)
+        async with raw_call("banana", house.sip_port) as third:
+            assert await third.final() == 200
+            third.acknowledge()
+    await house.assert_clean()
 
 
 async def test_a_call_whose_media_cannot_be_set_up_is_refused_with_503_and_recorded(house: House) -> None:

@@ -20,6 +20,8 @@ class Stream:
         self.queued: list[Pcm] = []
         self.background: Pcm | None = None
         self.interjected: list[Pcm] = []
+        self.statistics: dict[str, float] = {"packetsSent": 50, "recordingDroppedSeconds": 0.0}
+        self.recording_fault: str | None = None
 
     def play(self, pcm: Pcm) -> None:
         self.queued.append(pcm)
@@ -114,3 +116,15 @@ def test_comfort_noise_is_a_frame_that_is_barely_there(rate: int) -> None:
     assert first.size == rate // 50
     assert not np.array_equal(first, second), "a tone, not a noise"
     assert -66 < 20 * np.log10(np.sqrt((first.astype(float) ** 2).mean()) / 32768) < -62
+
+
+def test_the_record_says_what_is_missing_in_the_recording_and_why() -> None:
+    made, stream, _ = line()
+    assert made.statistics() == {"packetsSent": 50, "recordingDroppedSeconds": 0.0}
+    stream.statistics["recordingDroppedSeconds"] = 3.5
+    stream.recording_fault = "the disk did not keep up: 3.5 s of audio were dropped"
+    assert made.statistics() == {
+        "packetsSent": 50,
+        "recordingDroppedSeconds": 3.5,
+        "recordingFault": "the disk did not keep up: 3.5 s of audio were dropped",
+    }

@@ -359,7 +359,8 @@ def test_both_sides_are_recorded_on_one_time_line(desk: Desk, tmp_path: Path) ->
     stream = desk.plane.close(1)
     assert stream is not None
     assert stream.recording is not None
-    stream.recording.write(whole=True)
+    stream.recording.end()
+    stream.recording.write()
     with wave.open(str(tmp_path / "call.wav")) as file:
         stereo = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
     assert len(stereo) == 60 * 160
