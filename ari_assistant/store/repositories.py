@@ -6,7 +6,7 @@ import operator
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Text, cast, delete, func, or_, select, update
@@ -30,6 +30,8 @@ __all__ = [
 
 Row = TypeVar("Row", AssistantRow, PhoneNumberRow, CallRow, ResourceRow)
 
+_LONGEST_CALL = timedelta(hours=13)
+"""`maxDurationSeconds` is at most 12 hours; the rest is for ringing and the report."""
 _COMPARISONS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 
 
@@ -255,6 +257,11 @@ class Calls(Repository[CallRow]):
     _row = CallRow
     _remembers = False
 
+    def __init__(self, engine: AsyncEngine, *, org_id: str, server_id: str | None = None) -> None:
+        """`server_id`: who serves the calls that are saved here."""
+        super().__init__(engine, org_id=org_id)
+        self._server_id = server_id
+
     def _columns(self, document: JsonObject) -> dict[str, Any]:
         breakdown = document.get("costBreakdown") or {}
         return {
@@ -298,13 +305,20 @@ class Calls(Repository[CallRow]):
             created_at=document["createdAt"],
             updated_at=document["updatedAt"],
             document=document,
+            server_id=self._server_id,
             **self._columns(document),
         )
 
     async def end_abandoned(self, *, reason: str) -> int:
-        """End the calls that a former run left open; returns how many there were."""
+        """End the calls that a former run of this server left open; returns how many there were.
+
+        Those of another server run on, but for one that is older than any call can be: its server will not come back.
+        """
+        long_ago = iso(datetime.now(UTC) - _LONGEST_CALL)
+        ours = or_(CallRow.server_id == self._server_id, CallRow.server_id.is_(None))
         async with self._sessions.begin() as session:
-            rows = list(await session.scalars(select(CallRow).where(CallRow.status != "ended")))
+            query = select(CallRow).where(CallRow.status != "ended", or_(ours, CallRow.updated_at < long_ago))
+            rows = list(await session.scalars(query))
             now = iso(datetime.now(UTC))
             for row in rows:
                 row.status = "ended"
