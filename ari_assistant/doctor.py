@@ -10,12 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
 
+from ari_assistant.ari.client import AriCredentials
+from ari_assistant.ari.errors import AriRequestError, AriUnauthorized
 from ari_assistant.asterisk.instance import conf_dir
 from ari_assistant.asterisk.obtain import AsteriskFault, cache_dir, find_system
+from ari_assistant.asterisk.running import dialplan_fault
 from ari_assistant.config.assistants_file import AssistantsFileFault, load_assistants_file
 from ari_assistant.config.hosts import primary_address
 from ari_assistant.config.ports import port_fault
@@ -219,20 +223,27 @@ async def _ari(settings: Settings) -> Finding:
         )
     password = settings.ari_password.get_secret_value()
     headers = {"Authorization": aiohttp.encode_basic_auth(settings.ari_username, password)}
-    url = settings.asterisk.rstrip("/").removesuffix("/ari") + "/ari/asterisk/info"
+    url = AriCredentials(settings.asterisk, settings.ari_username, password).base
     try:
-        async with (
-            aiohttp.ClientSession(headers=headers) as session,
-            asyncio.timeout(5),
-            session.get(url) as response,
-        ):
-            if response.status == 401:
-                return Finding("ARI", "user or password is wrong", "compare with the section in its ari.conf")
-            if response.status != 200:
-                return Finding("ARI", f"{url} answers {response.status}", "is res_ari_asterisk.so loaded?")
-            version = (await response.json())["system"]["version"]
+        async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(5):
+
+            async def request(method: str, path: str, **parameters: str) -> Any:
+                async with session.request(method, f"{url}/{path}", params=parameters) as response:
+                    if response.status >= 400:
+                        raise AriRequestError.of(path, response.status, await response.text())
+                    return await response.json()
+
+            version = (await request("GET", "asterisk/info"))["system"]["version"]
+            lacking = await dialplan_fault(request)
+    except AriUnauthorized:
+        return Finding("ARI", "user or password is wrong", "compare with the section in its ari.conf")
+    except AriRequestError as fault:
+        return Finding("ARI", f"{url}: {fault}", "is res_ari_asterisk.so loaded?")
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as fault:
         return Finding("ARI", f"{url}: {str(fault) or 'no answer'}", "is http.conf enabled, and Asterisk running?")
+    if lacking is not None:
+        what, _, cure = lacking.partition(": ")
+        return Finding("ARI", f"Asterisk {version} answers, but {what}", cure, fatal=False)
     return Finding("ARI", f"Asterisk {version} answers")
 
 

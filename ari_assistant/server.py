@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +29,7 @@ from ari_assistant.ari.errors import AriError, AriReplaced, AriUnauthorized
 from ari_assistant.asterisk.instance import new_password, render_instance
 from ari_assistant.asterisk.obtain import Progress, obtain
 from ari_assistant.asterisk.process import AsteriskProcess
+from ari_assistant.asterisk.running import dialplan_fault, is_configured_by_us
 from ari_assistant.calls.admission import Admission, Load
 from ari_assistant.calls.ending import ABANDONED
 from ari_assistant.calls.erasure import erasure_message
@@ -230,7 +232,7 @@ class Server:
 
         engine = open_database(settings.database)
         stack.push_async_callback(engine.dispose)
-        calls = Calls(engine, org_id=ORG_ID)
+        calls = Calls(engine, org_id=ORG_ID, server_id=_server_id(data))
         catalogue = Catalogue(
             engine, org_id=ORG_ID, file_assistants=file.assistants, file_numbers=file.phone_numbers
         )
@@ -306,7 +308,7 @@ class Server:
         gc.freeze()
         log.info("ready", seconds=round(time.monotonic() - began, 2))
         await stack.enter_async_context(self._loop_watch.watching())
-        self._announce(await self._dial_line(catalogue))
+        self._announce(await self._dial_line(catalogue, self._ari))
 
     # -- parts ----------------------------------------------------------------------------------------------
 
@@ -540,6 +542,10 @@ class Server:
 
     async def _reconcile(self) -> None:
         """After every connect to Asterisk: what it must know, what it should have forgotten."""
+        if self._ari is not None and self._settings.uses_running_asterisk:
+            fault = await dialplan_fault(self._ari.request)
+            if fault is not None:
+                log.warning("asterisk_not_prepared", url=self._settings.asterisk, fault=fault)
         if self._authenticator is not None:
             await self._authenticator.synchronise(afresh=True)
         await self._live.reconcile()
@@ -561,11 +567,15 @@ class Server:
                 log.warning("vad_fallback", reason=str(fault), instead="webrtc")
         return WebRtcDetectors()
 
-    async def _dial_line(self, catalogue: Catalogue) -> str:
+    async def _dial_line(self, catalogue: Catalogue, ari: AriClient) -> str:
         settings = self._settings
         host = callers_address(settings)
         host = f"[{host}]" if ":" in host else host
         numbers = await catalogue.phone_numbers.list(Listing(limit=1000))
+        if settings.uses_running_asterisk and not await is_configured_by_us(ari.request):
+            known = phone_number_schema.validate_python(numbers[-1].document).uri.user if numbers else "NUMBER"
+            reached = f"Stasis({settings.ari_app})"
+            return f"Ready: dial {known} at the Asterisk of {settings.asterisk}, where its dialplan has {reached}"
         if not numbers:
             return f"Dial sip:NUMBER@{host}:{settings.sip_port} (there is no number yet: POST /phone-number)"
         user = phone_number_schema.validate_python(numbers[-1].document).uri.user
@@ -628,6 +638,17 @@ async def _start_threads() -> None:
     asyncio.get_running_loop().set_default_executor(threads)
     together = threading.Barrier(_THREADS)
     await asyncio.gather(*(asyncio.to_thread(together.wait) for _ in range(_THREADS)))
+
+
+def _server_id(data: Path) -> str:
+    """Who we are to a database that several servers share; kept in the data directory, which is one server's alone."""
+    path = data / "server-id"
+    if path.is_file() and (known := path.read_text().strip()):
+        return known
+    new = str(uuid.uuid4())
+    path.touch(mode=0o600)
+    path.write_text(new + "\n")
+    return new
 
 
 Start = Callable[..., asyncio.Task[None]]

@@ -1,5 +1,5 @@
 """`python -m benchmarks NAME`: first-audio, first-word, turns, overhead, barge-in, conversation, front-desk, media,
-memory, start, api, webhooks, assistant-request."""
+memory, start, api, webhooks, assistant-request, cancel-storm."""
 
 from __future__ import annotations
 
@@ -407,6 +407,30 @@ def webhooks(count: int) -> None:
         output.add_column(column, justify="left" if not column else "right")
     for name, rate in results:
         output.add_row(name, f"{rate:.0f}", f"{rate / results[0][1]:.2f}")
+    console.print(output)
+
+
+@main.command("cancel-storm")
+@click.option("--calls", default=6_000, help="Callers who hang up while it rings.")
+@click.option("--per-second", default=25.0)
+@click.option("--within-ms", default=50.0, help="They hang up after so long at most; 12 finds the most faults.")
+@click.option("--up", default=5, help="Calls that are in progress meanwhile.")
+@click.option("--through-ari", is_flag=True, help="The control: every caller's headers are read through ARI, too.")
+def cancel_storm(calls: int, per_second: float, within_ms: float, up: int, through_ari: bool) -> None:
+    """Does Asterisk outlive callers who hang up while it rings, and do the calls that are up?"""
+    from benchmarks.cancel_storm import storm
+
+    office = {"id": "office", "firstMessage": "Hello.", "backgroundSound": "office", "silenceTimeoutSeconds": 3600}
+    number = {"provider": "vapi", "sipUri": "sip:office@localhost", "assistantId": "office"}
+    with _Started({"assistants": [office], "phoneNumbers": [number]}) as house:
+        outcome = asyncio.run(
+            storm(house, calls=calls, per_second=per_second, within_ms=within_ms, up=up, through_ari=through_ari)
+        )
+    output = Table(title=f"{calls:,} hang-ups at {per_second:g} a second{', headers read by ARI' * through_ari}")
+    for column in ("calls that were up", "whole", "memory faults", "deaths of Asterisk", "final responses"):
+        output.add_column(column, justify="right")
+    finals = ", ".join(f"{status}: {count}" for status, count in sorted(outcome.finals.items()))
+    output.add_row(str(up), str(outcome.whole), str(outcome.faults), str(outcome.deaths), finals)
     console.print(output)
 
 

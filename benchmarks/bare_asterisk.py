@@ -43,7 +43,7 @@ async def bare_asterisk(
     with (conf.parent / "modules.conf").open("a") as file:
         file.writelines(f"load = {module}\n" for module in modules)
     extensions = conf.parent / "extensions.conf"
-    extensions.write_text(extensions.read_text() + dialplan)
+    extensions.write_text(extensions.read_text().replace("[from-sip]\n", f"[from-sip]\n{dialplan}"))
     with (conf.parent / "websocket_client.conf").open("a") as file:
         file.write(websocket_clients)
     url = f"http://127.0.0.1:{ari_port}/ari"

@@ -31,11 +31,13 @@ class ChannelSnapshot:
     caller_number: str
     exten: str
     """What was dialled: the user part of the Request-URI."""
+    context: str
+    """Where in the dialplan it is."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> ChannelSnapshot:
         """Read the `channel` object of an event or a reply."""
-        caller = data.get("caller") or {}
+        caller, dialplan = data.get("caller") or {}, data.get("dialplan") or {}
         return cls(
             id=data["id"],
             name=data.get("name", ""),
@@ -43,13 +45,14 @@ class ChannelSnapshot:
             protocol_id=data.get("protocol_id", ""),
             caller_name=caller.get("name", ""),
             caller_number=caller.get("number", ""),
-            exten=(data.get("dialplan") or {}).get("exten", ""),
+            exten=dialplan.get("exten", ""),
+            context=dialplan.get("context", ""),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class AriEvent:
-    """Any event. `data` is the JSON object as it came."""
+    """Any event. `data` is the JSON object as it came; the channel of a `Dial` is the one that is dialled."""
 
     type: str
     data: dict[str, Any]
@@ -101,7 +104,8 @@ def parse_event(data: dict[str, Any]) -> AriEvent:
     kind = data["type"]
     if not isinstance(kind, str):
         raise ValueError("an event's type is not a string")  # noqa: TRY004 - malformed input, not misuse
-    channel = ChannelSnapshot.of(data["channel"]) if data.get("channel") is not None else None
+    about = data.get("peer" if kind == "Dial" else "channel")
+    channel = ChannelSnapshot.of(about) if about is not None else None
     if channel is not None:
         if kind == "StasisStart":
             return StasisStart(kind, data, channel, tuple(data.get("args", ())))

@@ -38,6 +38,13 @@ class Channel:
         except AriNotFound:
             return
 
+    async def continueInDialplan(self) -> None:
+        """Let it go on in the dialplan behind `Stasis()`; harmless when it is gone."""
+        try:
+            await self._request("POST", f"channels/{self.id}/continue")
+        except AriNotFound:
+            return
+
     async def redirect(self, endpoint: str) -> None:
         """Send the caller elsewhere: 302 before the answer, REFER after it."""
         await self._request("POST", f"channels/{self.id}/redirect", endpoint=endpoint)
@@ -104,18 +111,20 @@ class Channels:
         endpoint: str,
         app: str,
         channelId: str,
+        appArgs: str = "",
         callerId: str = "",
         timeout_seconds: int = 60,
         variables: Mapping[str, str] | None = None,
         formats: str = "ulaw,alaw",
     ) -> Channel:
-        """Dial `endpoint`; the channel enters `app` when it is answered. Raises AriError when Asterisk does not
-        even begin."""
+        """Dial `endpoint`; the channel enters `app` with `appArgs` when it is answered. Raises AriError when Asterisk
+        does not even begin."""
         await self._request(
             "POST",
             f"channels/{channelId}",
             endpoint=endpoint,
             app=app,
+            appArgs=appArgs,
             callerId=callerId,
             timeout=str(timeout_seconds),
             formats=formats,

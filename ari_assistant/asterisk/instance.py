@@ -10,9 +10,14 @@ from pathlib import Path
 from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault
 from ari_assistant.private_files import make_private, private_directory
 
-__all__ = ["InstanceOptions", "conf_dir", "new_password", "render_instance"]
+__all__ = ["NEEDED_MODULES", "SYSTEM_NAME", "InstanceOptions", "conf_dir", "new_password", "render_instance"]
 
-_NEEDED_MODULES = ("chan_pjsip", "res_pjsip", "res_rtp_asterisk", "chan_rtp", "res_ari_channels", "app_stasis")
+SYSTEM_NAME = "ari-assistant"
+"""By which an Asterisk says that we have configured it."""
+NEEDED_MODULES = (
+    "chan_pjsip", "res_pjsip", "res_pjsip_header_funcs", "res_rtp_asterisk", "chan_rtp", "res_ari_channels",
+    "app_stasis", "app_stack", "func_channel", "func_strings", "func_uri",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class InstanceOptions:
     external_address: str | None = None
     local_networks: tuple[str, ...] = field(default=())
     ari_host: str = "127.0.0.1"
-    system_name: str = "ari-assistant"
+    system_name: str = SYSTEM_NAME
 
 
 def new_password() -> str:
@@ -54,7 +59,7 @@ def render_instance(directory: Path, binary: AsteriskBinary, options: InstanceOp
     nothing works without.
     """
     present = {path.stem for path in binary.modules.glob("*.so")} if binary.modules.is_dir() else None
-    lacking = [module for module in _NEEDED_MODULES if present is not None and module not in present]
+    lacking = [module for module in NEEDED_MODULES if present is not None and module not in present]
     if lacking:
         raise AsteriskFault(
             f"{binary.command[0]} has no {', '.join(f'{module}.so' for module in lacking)} in {binary.modules}",

@@ -43,7 +43,7 @@ class InboundCall(PhoneCall):
 
     def __init__(self, services: Services, start: StasisStart) -> None:
         super().__init__(services, services.ari.channels.get(start.channel.id))
-        self._snapshot = start.channel
+        self._start = start
 
     def _ari_failed(self, fault: AriError) -> None:
         if isinstance(fault, AriNotFound):
@@ -52,13 +52,15 @@ class InboundCall(PhoneCall):
             super()._ari_failed(fault)
 
     async def _route(self) -> None:
-        invite = await read_invite(self._channel, self._snapshot)
-        found = await self._services.router.find(invite.request_uri)
+        invite = await read_invite(self._channel, self._start)
+        found = await self._services.router.find(invite.request_uri, source=invite.source)
         if found is None:
             await self._refuse(_CAUSE_UNALLOCATED)
             return
-        if not is_authenticated(found.number, self._snapshot.name):
-            log.warning("caller_not_authenticated", uri=invite.request_uri, caller=invite.from_uri)
+        if not is_authenticated(found.number, self._start.channel.name, self._services.ari.app):
+            log.warning(
+                "caller_not_authenticated", uri=invite.request_uri, caller=invite.from_uri, source=invite.source
+            )
             await self._refuse(_CAUSE_REJECTED)
             return
         if await self._turned_away(found, invite):
@@ -70,7 +72,13 @@ class InboundCall(PhoneCall):
         reason = self._services.admission.refusal()
         if reason is None:
             return False
-        log.warning("call_not_admitted", uri=invite.request_uri, caller=invite.from_uri, reason=reason)
+        log.warning(
+            "call_not_admitted",
+            uri=invite.request_uri,
+            caller=invite.from_uri,
+            source=invite.source,
+            reason=reason,
+        )
         fallback = found.number.fallback_destination
         if fallback is not None:
             self._record_call(found, invite)

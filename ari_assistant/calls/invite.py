@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
-from ari_assistant.ari.errors import AriRequestError
-from ari_assistant.ari.events import ChannelSnapshot
+from ari_assistant.ari.events import ChannelSnapshot, StasisStart
 from ari_assistant.ari.resources import Channel
 from ari_assistant.dialogue.callers_text import FromCaller
 from ari_assistant.dialogue.template import RESERVED
@@ -22,12 +21,14 @@ __all__ = ["Invite", "header_variables", "read_invite"]
 log = get_logger("calls.invite")
 
 _FROM = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<"]*?))\s*<(?P<uri>[^>]*)>')
-_HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
-_PREFIX_LETTERS = string.ascii_lowercase + string.digits + "_-."
 _BUILT_IN = frozenset(name.lower() for name in RESERVED)
-_MAX_HEADERS = 100
-_MAX_STANDARD = 40
-_MAX_LIST_REQUESTS = 400
+_SECRET = frozenset({"authorization", "proxy-authorization"})
+_MAX_PARTS = 100
+_CURE = (
+    "take [ari-assistant-invite] of asterisk-conf/extensions.conf over and go through it before Stasis():"
+    " Gosub(ari-assistant-invite,s,1), then Stasis(APP,${ARI_ASSISTANT_INVITE}); till then calls have no headers"
+)
+"""What an own Asterisk with an old dialplan needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Invite:
     """What to speak with this caller: their own codec, so that Asterisk has nothing to transcode."""
     standard: tuple[tuple[str, str], ...] = ()
     """The other headers, names in lower case; a repeated one appears again."""
-    unreadable: tuple[str, ...] = field(default=())
-    """Headers that are there but whose value cannot be carried: not UTF-8, or longer than Asterisk's buffer."""
+    source: str = ""
+    """Where the INVITE came from, `address:port`: who calls may write what they like, but not this."""
 
     @property
     def caller_number(self) -> str:
@@ -99,113 +100,83 @@ def header_variables(headers: Iterable[tuple[str, str]], *, call_id: str) -> dic
     return variables
 
 
-async def read_invite(channel: Channel, snapshot: ChannelSnapshot) -> Invite:
-    """Read the INVITE of a PJSIP channel through ARI, in two round trips.
+async def read_invite(channel: Channel, start: StasisStart) -> Invite:
+    """The INVITE as the dialplan collected it before `Stasis()` (`asterisk-conf/extensions.conf`).
 
-    A header that cannot be read is named in `unreadable` and in the log; the call goes on. Raises AriError
-    when the channel is gone.
+    The first part comes with the event; parts beyond it are plain channel variables, one request for all. Nothing
+    here asks Asterisk for a SIP header: such a read works on the session from another thread than the channel's,
+    and a CANCEL that frees it meanwhile crashes Asterisk. A dialplan that collects nothing is named in the log, and
+    the call goes on without headers. Raises AriError when the channel is gone.
     """
-    listed, list_complete = await _header_names(channel)
-    names = [name for name in listed if _is_custom(name)]
-    others = [name for name in listed if _is_standard(name)][:_MAX_STANDARD]
-    reads: list[tuple[str, str]] = []
-    seen: dict[str, int] = {}
-    for name in names[:_MAX_HEADERS]:
-        seen[name.lower()] = seen.get(name.lower(), 0) + 1
-        reads.append((name, f"PJSIP_HEADER(read,{name},{seen[name.lower()]})"))
-    standard: list[tuple[str, str]] = []
-    for name in others:
-        seen[name.lower()] = seen.get(name.lower(), 0) + 1
-        standard.append((name.lower(), f"PJSIP_HEADER(read,{name},{seen[name.lower()]})"))
-    values = await channel.getChannelVars(
-        [
-            *(expression for _, expression in reads),
-            *(expression for _, expression in standard),
-            "CHANNEL(pjsip,request_uri)",
-            "CHANNEL(audionativeformat)",
-            "PJSIP_HEADER(read,From)",
-            "PJSIP_HEADER(read,To)",
-            "PJSIP_HEADER(read,Call-ID)",
-        ]
-    )
-    headers = tuple((name, values[expression]) for name, expression in reads if expression in values)
-    unreadable = tuple(name for name, expression in reads if expression not in values)
-    if unreadable or not list_complete or len(names) > _MAX_HEADERS:
+    collected = await _collected(channel, start.args)
+    if collected is None:
+        log.warning("invite_not_collected", channel=start.channel.id, context=start.channel.context, hint=_CURE)
+        return _bare(start.channel)
+    found = dict(collected)
+    if "@incomplete" in found:  # then names were tried, and what is not there is empty
+        collected = [item for item in collected if item[1] or _is_custom(item[0])]
         log.warning(
             "headers_unreadable",
-            headers=list(unreadable),
-            list_complete=list_complete,
-            hint="a value must be UTF-8 and at most 4,000 bytes long; at most 100 X- headers are read",
+            source=found.get("@source", ""),
+            hint="a header is longer than 4,000 bytes or its name than 128, or there are too many to list"
+            " (an Asterisk before 20.5 lists X- headers only)",
         )
-    from_name, from_uri = _name_and_uri(values.get("PJSIP_HEADER(read,From)", ""))
+    headers = [(name, value) for name, value in collected if not name.startswith("@")]
+    standard = [(name.lower(), value) for name, value in headers if not _is_custom(name)]
+    first = dict(reversed(standard))
+    from_name, from_uri = _name_and_uri(first.get("from", ""))
     return Invite(
-        request_uri=values.get("CHANNEL(pjsip,request_uri)", f"sip:{snapshot.exten}@localhost"),
-        call_id=values.get("PJSIP_HEADER(read,Call-ID)", snapshot.protocol_id),
-        from_uri=from_uri or f"sip:{snapshot.caller_number}@invalid",
+        request_uri=found.get("@uri") or f"sip:{start.channel.exten}@localhost",
+        call_id=first.get("call-id", start.channel.protocol_id),
+        from_uri=from_uri or f"sip:{start.channel.caller_number}@invalid",
         from_name=from_name,
-        to=values.get("PJSIP_HEADER(read,To)", ""),
-        headers=headers,
-        standard=tuple((name, values[expression]) for name, expression in standard if expression in values),
-        codec=_codec(values.get("CHANNEL(audionativeformat)", "")),
-        unreadable=unreadable,
+        to=first.get("to", ""),
+        headers=tuple((name, value) for name, value in headers if _is_custom(name)),
+        standard=tuple(item for item in standard if item[0] not in _SECRET),
+        codec=_codec(found.get("@formats", "")),
+        source=found.get("@source", ""),
     )
 
 
-async def _header_names(channel: Channel) -> tuple[list[str], bool]:
-    """The names of all headers, and whether the list is complete.
+async def _collected(channel: Channel, args: tuple[str, ...]) -> list[tuple[str, str]] | None:
+    """Names and values in their order, None when there are none. What is no header has a name with `@`."""
+    if len(args) != 2 or not args[0].isdecimal():
+        return None
+    further = [f"ARI_ASSISTANT_INVITE_{number}" for number in range(2, min(int(args[0]), _MAX_PARTS) + 1)]
+    parts = await channel.getChannelVars(further)
+    pieces: list[tuple[str, bytearray]] = []
+    for text in (args[1], *(parts.get(name, "") for name in further)):
+        for item in filter(None, text.split("&")):
+            name, _, value = item.partition("=")
+            decoded = unquote_to_bytes(unquote_to_bytes(value))
+            if name:
+                pieces.append((name, bytearray(decoded)))
+            elif pieces:  # the value goes on
+                pieces[-1][1].extend(decoded)
+    return [(name, _text(bytes(value))) for name, value in pieces]
 
-    A header longer than Asterisk's buffer makes the whole list fail. Then the list is asked for in parts,
-    by ever longer prefixes, so that only the long header itself is missed; only X- headers are found then.
-    """
+
+def _text(value: bytes) -> str:
+    """SIP says UTF-8; what is not is taken for Latin-1, as old equipment writes it."""
     try:
-        listed = await channel.getChannelVar("PJSIP_HEADERS()")
-    except AriRequestError as fault:
-        if fault.status == 404:
-            raise
-    else:
-        return [name for name in listed.split(",") if name], True
-    found = await _names_below(channel, "X-", budget=[_MAX_LIST_REQUESTS])
-    return found, False
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _bare(snapshot: ChannelSnapshot) -> Invite:
+    """What Asterisk tells of every caller, without the INVITE."""
+    return Invite(
+        request_uri=f"sip:{snapshot.exten}@localhost",
+        call_id=snapshot.protocol_id,
+        from_uri=f"sip:{snapshot.caller_number}@invalid",
+        from_name=snapshot.caller_name,
+        to="",
+    )
 
 
 def _is_custom(name: str) -> bool:
-    return name[:2].lower() == "x-" and _HEADER_NAME.fullmatch(name) is not None
-
-
-def _is_standard(name: str) -> bool:
-    secret = name.lower() in ("authorization", "proxy-authorization")
-    return not _is_custom(name) and not secret and _HEADER_NAME.fullmatch(name) is not None
-
-
-async def _names_below(channel: Channel, prefix: str, *, budget: list[int]) -> list[str]:
-    """The names that begin with `prefix`, in parts where the list fails. A list fails when it is empty, too,
-    so what is below is looked at only where there is a header beside the long one."""
-    names: list[str] = []
-    for letter in _PREFIX_LETTERS:
-        if budget[0] <= 0:
-            break
-        budget[0] -= 1
-        below = prefix + letter
-        try:
-            names += (await channel.getChannelVar(f"PJSIP_HEADERS({below})")).split(",")
-        except AriRequestError:
-            if await _any_readable(channel, below, budget):
-                names += await _names_below(channel, below, budget=budget)
-    return names
-
-
-async def _any_readable(channel: Channel, prefix: str, budget: list[int]) -> bool:
-    """Is there a header with this prefix whose value fits?"""
-    budget[0] -= 2
-    reads = [f"PJSIP_HEADER(read,{prefix}*,{number})" for number in (1, 2)]
-    found = False
-    for read in reads:
-        try:
-            await channel.getChannelVar(read)
-        except AriRequestError:
-            continue
-        found = True
-    return found
+    return name[:2].lower() == "x-"
 
 
 def _name_and_uri(text: str) -> tuple[str, str]:

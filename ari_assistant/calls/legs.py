@@ -10,24 +10,16 @@ from typing import Self
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriUnreachable
 from ari_assistant.ari.resources import Channel
+from ari_assistant.calls.own_ids import OwnIds
 from ari_assistant.calls.websocket_stream import MediaSockets, websocket_format
 from ari_assistant.media.client import MediaPlane, MediaUnavailable
 from ari_assistant.media.codec import Codec
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.telemetry import get_logger
 
-__all__ = ["BRIDGE_PREFIX", "CALLED_PREFIX", "DIALLED_PREFIX", "MEDIA_PREFIX", "OWN_PREFIXES", "Legs"]
+__all__ = ["Legs"]
 
 log = get_logger("calls.legs")
-
-MEDIA_PREFIX = "aa-em-"
-BRIDGE_PREFIX = "aa-br-"
-CALLED_PREFIX = "aa-call-"
-"""Of the channel of an outbound call."""
-DIALLED_PREFIX = "aa-out-"
-"""Of the leg to which a caller is sent on."""
-OWN_PREFIXES = (MEDIA_PREFIX, CALLED_PREFIX, DIALLED_PREFIX)
-"""The ids of what we make begin so: after a crash the next run knows what to sweep."""
 
 
 class Legs:
@@ -56,8 +48,9 @@ class Legs:
         self._media = media
         self._sockets = sockets
         self._recording = recording
-        self.media_id = f"{MEDIA_PREFIX}{call_id}"
-        self._bridge_id = f"{BRIDGE_PREFIX}{call_id}"
+        ids = OwnIds(ari.app)
+        self.media_id = ids.media(call_id)
+        self.bridge_id = ids.bridge(call_id)
         self._stream: MediaStream | None = None
 
     @property
@@ -71,7 +64,7 @@ class Legs:
             started = self._ari.expect_start(self.media_id)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._ari.bridges.create(bridgeId=self._bridge_id))
+                    group.create_task(self._ari.bridges.create(bridgeId=self.bridge_id))
                     group.create_task(self._open_media())
                 async with asyncio.timeout(3.0):
                     await started
@@ -103,11 +96,11 @@ class Legs:
     async def connect(self) -> None:
         """Answer the caller and let both hear each other. Raises AriError, AriNotFound when they hung up."""
         await self._caller.answer()
-        await self._ari.bridges.get(self._bridge_id).addChannel([self._caller.id, self.media_id])
+        await self._ari.bridges.get(self.bridge_id).addChannel([self._caller.id, self.media_id])
 
     async def replace_media(self, channel_id: str) -> None:
         """Let the caller hear `channel_id` instead of us. Raises AriError."""
-        bridge = self._ari.bridges.get(self._bridge_id)
+        bridge = self._ari.bridges.get(self.bridge_id)
         await bridge.addChannel([channel_id])
         await bridge.removeChannel([self.media_id])
 
@@ -124,7 +117,7 @@ class Legs:
         await asyncio.shield(self._take_down())
 
     async def _take_down(self) -> None:
-        steps = (self._ari.channels.get(self.media_id).hangup, self._ari.bridges.get(self._bridge_id).destroy)
+        steps = (self._ari.channels.get(self.media_id).hangup, self._ari.bridges.get(self.bridge_id).destroy)
         for step in steps:
             try:
                 await step()

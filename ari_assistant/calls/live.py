@@ -8,17 +8,24 @@ from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent, StasisStart
 from ari_assistant.calls.ending import MEDIA_LOST, SHUTDOWN
 from ari_assistant.calls.inbound import InboundCall
-from ari_assistant.calls.legs import BRIDGE_PREFIX, MEDIA_PREFIX, OWN_PREFIXES
 from ari_assistant.calls.outbound import CallRefused, OutboundCall
+from ari_assistant.calls.own_ids import DIALLED, OwnIds, is_any_servers
 from ari_assistant.calls.phone_call import CAUSE_FAILURE, PhoneCall
 from ari_assistant.calls.services import Services
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.call import CreateCall, Customer
 
-__all__ = ["LiveCalls"]
+__all__ = ["LiveCalls", "is_inbound_caller"]
 
 log = get_logger("calls.live")
+
+
+def is_inbound_caller(event: StasisStart) -> bool:
+    """Has somebody called by SIP? Not a Local channel, and not what some server has made or dialled: a party that
+    forwards our call elsewhere would else be answered by an assistant."""
+    channel = event.channel
+    return channel.name.startswith("PJSIP/") and not is_any_servers(channel.id) and event.args != (DIALLED,)
 
 
 class LiveCalls:
@@ -38,15 +45,26 @@ class LiveCalls:
 
     def stasis_started(self, event: AriEvent) -> None:
         """A channel entered the application (a handler of `AriClient.on_event`)."""
-        if not isinstance(event, StasisStart) or event.channel.id.startswith(OWN_PREFIXES):
+        services = self._services
+        if not isinstance(event, StasisStart) or services is None:
             return
-        if self._services is None or self._closing:
-            log.warning("call_refused", channel=event.channel.id, reason="the server is starting or stopping")
-            if self._services is not None:
-                refusal = self._services.ari.channels.get(event.channel.id).hangup(reason_code=CAUSE_FAILURE)
-                self._services.spawn(refusal, f"refuse-{event.channel.id}")
+        channel = services.ari.channels.get(event.channel.id)
+        if OwnIds(services.ari.app).owns_channel(channel.id):
             return
-        self._start(InboundCall(self._services, event))
+        if not is_inbound_caller(event):
+            log.warning(
+                "channel_let_go",
+                channel=channel.id,
+                name=event.channel.name,
+                hint="only callers by SIP (chan_pjsip) are served, and what this server has dialled itself",
+            )
+            services.spawn(channel.continueInDialplan(), f"let-go-{channel.id}")
+            return
+        if self._closing:
+            log.warning("call_refused", channel=channel.id, reason="the server is stopping")
+            services.spawn(channel.hangup(reason_code=CAUSE_FAILURE), f"refuse-{channel.id}")
+            return
+        self._start(InboundCall(services, event))
 
     async def place(self, body: CreateCall, customer: Customer) -> JsonObject:
         """Dial a customer; returns the Call object as it is then (`queued`). Raises CallRefused."""
@@ -66,12 +84,12 @@ class LiveCalls:
         task.add_done_callback(lambda done: self._ended(call, done))
 
     async def reconcile(self) -> None:
-        """After every connect: end the calls that Asterisk does not know any more, and sweep from Asterisk what
-        no call owns. Raises AriError."""
+        """After every connect: end the calls that Asterisk does not know any more, and sweep from Asterisk what this
+        server made and no call owns; another server's is left alone. Raises AriError."""
         services = self._services
         if services is None:
             return
-        ari = services.ari
+        ari, ids = services.ari, OwnIds(services.ari.app)
         present = {channel["id"] for channel in await ari.channels.list()}
         for call in list(self._calls):
             if call.channel_id not in present and call.has_channel:
@@ -80,15 +98,13 @@ class LiveCalls:
         application = await ari.applications.get(ari.app)
         in_application = set(application.get("channel_ids", ()))
         for channel_id in present:
-            ours = channel_id.startswith(OWN_PREFIXES) or channel_id in in_application
+            ours = ids.owns_channel(channel_id) or channel_id in in_application
             if ours and channel_id not in owned:
                 log.warning("channel_swept", channel=channel_id)
                 await ari.channels.get(channel_id).hangup()
-        bridges_owned = {
-            f"{BRIDGE_PREFIX}{call.media_id.removeprefix(MEDIA_PREFIX)}" for call in self._calls if call.media_id
-        }
+        bridges_owned = {call.bridge_id for call in self._calls}
         for bridge in await ari.bridges.list():
-            if bridge["id"].startswith(BRIDGE_PREFIX) and bridge["id"] not in bridges_owned:
+            if ids.owns_bridge(bridge["id"]) and bridge["id"] not in bridges_owned:
                 log.warning("bridge_swept", bridge=bridge["id"])
                 await ari.bridges.get(bridge["id"]).destroy()
 

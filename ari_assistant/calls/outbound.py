@@ -11,12 +11,13 @@ from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent
 from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, choose_assistant
 from ari_assistant.calls.ending import Ending
-from ari_assistant.calls.legs import CALLED_PREFIX
 from ari_assistant.calls.models import rules_config
+from ari_assistant.calls.own_ids import DIALLED, OwnIds
 from ari_assistant.calls.phone_call import PhoneCall
 from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.state import CallEvent
+from ari_assistant.calls.transfer import is_redirect
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.call import CreateCall, Customer
 from ari_assistant.vapi.error import validation_messages
@@ -26,6 +27,7 @@ from ari_assistant.vapi.sip_uri import SipUri
 __all__ = ["CallRefused", "OutboundCall", "ending_of_cause"]
 
 _FAILED = "call.in-progress.error-sip-outbound-call-failed-to-connect"
+_REDIRECTED = Ending(_FAILED, "the called party forwards its calls (SIP 302), and nobody has allowed us to follow")
 _BY_CAUSE = {
     17: "customer-busy",
     18: "customer-did-not-answer",
@@ -64,7 +66,7 @@ class OutboundCall(PhoneCall):
     """Serves one customer that we have dialled."""
 
     def __init__(self, services: Services, record: CallRecord, target: str, *, seconds: int, caller: str) -> None:
-        super().__init__(services, services.ari.channels.get(f"{CALLED_PREFIX}{record.id}"))
+        super().__init__(services, services.ari.channels.get(OwnIds(services.ari.app).called(record.id)))
         self.record = record
         self._target = target
         self._dial_seconds = seconds
@@ -130,6 +132,8 @@ class OutboundCall(PhoneCall):
         return self._dialled
 
     def _channel_event(self, event: AriEvent) -> None:
+        if event.type in ("Dial", "ChannelDestroyed") and not self._left.done() and is_redirect(event):
+            self._left.set_result(_REDIRECTED)
         if event.type == "ChannelDestroyed" and not self._left.done():
             data = event.data
             status = int(data.get("tech_cause") or 0)
@@ -155,6 +159,7 @@ class OutboundCall(PhoneCall):
             await ari.channels.originate(
                 endpoint=f"PJSIP/outbound/{self._target}",
                 app=ari.app,
+                appArgs=DIALLED,
                 channelId=self._channel.id,
                 callerId=self._caller,
                 timeout_seconds=self._dial_seconds,

@@ -19,10 +19,11 @@ from ari_assistant.ari.resources import Channel
 from ari_assistant.calls.bench import SESSIONS
 from ari_assistant.calls.cast import Cast, cast_for
 from ari_assistant.calls.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
-from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
+from ari_assistant.calls.legs import Legs
 from ari_assistant.calls.line_quality import VARIABLE, line_quality
 from ari_assistant.calls.messages import CallMessages
 from ari_assistant.calls.models import rules_config
+from ari_assistant.calls.own_ids import OwnIds
 from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.report import Report
 from ari_assistant.calls.services import Services
@@ -90,16 +91,17 @@ class PhoneCall(ABC):
         return self._channel.id
 
     @property
-    def media_id(self) -> str | None:
-        """The ExternalMedia channel, once its id is chosen."""
-        return self._legs.media_id if self._legs is not None else None
+    def bridge_id(self) -> str | None:
+        """The bridge, once its id is chosen."""
+        return self._legs.bridge_id if self._legs is not None else None
 
     @property
     def owned_channels(self) -> set[str]:
         """The ids of all channels that belong to this call."""
-        call_id = self._record.id if self._record is not None else None
-        found = {self._channel.id} | ({f"{DIALLED_PREFIX}{call_id}"} if call_id is not None else set())
-        return found | ({self.media_id} if self.media_id is not None else set())
+        found = {self._channel.id}
+        if self._record is not None:
+            found.add(OwnIds(self._services.ari.app).dialled(self._record.id))
+        return found | ({self._legs.media_id} if self._legs is not None else set())
 
     @property
     def has_channel(self) -> bool:

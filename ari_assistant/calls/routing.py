@@ -32,24 +32,25 @@ class Router:
         self._catalogue = catalogue
         self._is_this_machine = is_this_machine
 
-    async def find(self, request_uri: str) -> NumberFound | None:
-        """The number of a Request-URI, or None; then the log says which URI was not found, and why."""
+    async def find(self, request_uri: str, *, source: str) -> NumberFound | None:
+        """The number of a Request-URI, or None; then the log says which URI was not found, why, and who asked for
+        it (`source`: the address that the INVITE came from)."""
         try:
             uri = SipUri.parse(request_uri)
         except ValueError as fault:
-            log.warning("number_unknown", uri=request_uri, reason=str(fault))
+            log.warning("number_unknown", uri=request_uri, source=source, reason=str(fault))
             return None
         ours = self._is_this_machine(uri.host)
         try:
             resource = await self._catalogue.find_number(uri, host_is_ours=ours)
         except AmbiguousNumber as fault:
-            log.warning("number_ambiguous", uri=request_uri, candidates=str(fault))
+            log.warning("number_ambiguous", uri=request_uri, source=source, candidates=str(fault))
             return None
         if resource is None:
             hint = "create it with POST /phone-number, or add it to the assistants file"
             if not ours:
                 hint += f"; {uri.host} is not a known name of this machine (ARI_ASSISTANT_SIP_DOMAINS)"
-            log.warning("number_unknown", uri=request_uri, hint=hint)
+            log.warning("number_unknown", uri=request_uri, source=source, hint=hint)
             return None
         number = phone_number_schema.validate_python(resource.document)
         return NumberFound(resource, number)

@@ -24,21 +24,25 @@ __all__ = ["SipAuthenticator", "endpoint_fields", "endpoint_id", "is_authenticat
 log = get_logger("calls.authentication")
 
 _CLASS = "res_pjsip"
-_PREFIX = "aa-number-"
 
 
-def endpoint_id(number: PhoneNumber) -> str:
+def _prefix(app: str) -> str:
+    """The endpoints of one server; another one at the same Asterisk has others."""
+    return f"aa-number-{app}."
+
+
+def endpoint_id(number: PhoneNumber, app: str) -> str:
     """The endpoint of a number: it changes with the credentials, so that an old one is never enough."""
     assert number.authentication is not None
     text = "\0".join((str(number.uri), number.authentication.username, number.authentication.password))
-    return f"{_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    return f"{_prefix(app)}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
-def is_authenticated(number: AnyPhoneNumber, channel_name: str) -> bool:
+def is_authenticated(number: AnyPhoneNumber, channel_name: str, app: str) -> bool:
     """Did the caller come through the number's own endpoint, or does it ask for no credentials?"""
     if not isinstance(number, PhoneNumber) or number.authentication is None:
         return True
-    return channel_name.startswith(f"PJSIP/{endpoint_id(number)}-")
+    return channel_name.startswith(f"PJSIP/{endpoint_id(number, app)}-")
 
 
 def uri_pattern(user: str) -> str:
@@ -47,13 +51,17 @@ def uri_pattern(user: str) -> str:
     return f"/^<?[Ss][Ii][Pp][Ss]?:{letters}[@:;]/"
 
 
-def endpoint_fields(number: PhoneNumber, media_address: str | None) -> dict[str, dict[str, str]]:
-    """Object type → the fields of what makes Asterisk challenge this number's callers, in the order to write them."""
+def endpoint_fields(number: PhoneNumber, media_address: str | None, *, app: str) -> dict[str, dict[str, str]]:
+    """Object type → the fields of what makes Asterisk challenge this number's callers, in the order to write them.
+
+    The callers enter the dialplan where all do; the variable says which server's application is meant.
+    """
     assert number.authentication is not None
     wanted = number.authentication
-    name = endpoint_id(number)
+    name = endpoint_id(number, app)
     endpoint = {
         "context": "from-sip",
+        "set_var": f"ARI_ASSISTANT_APP={app}",
         "disallow": "all",
         "allow": "ulaw,alaw,g722",
         "direct_media": "no",
@@ -111,20 +119,23 @@ class SipAuthenticator:
             await self._synchronise(afresh)
 
     async def _synchronise(self, afresh: bool) -> None:
-        wanted = {endpoint_id(number): number for number in await self._numbers()}
+        wanted = {endpoint_id(number, self._ari.app): number for number in await self._numbers()}
         present = set(self._known)
         if afresh:
             self._known.clear()
             # What an earlier life of ours left in an Asterisk that lives on.
             with suppress(AriRequestError):
                 present = {e["resource"] for e in await self._ari.endpoints.list("PJSIP")}
-        for name in present - wanted.keys():
-            if name.startswith(_PREFIX):
+        # One that is there is made anew: Asterisk cannot change an endpoint that sets a variable.
+        for name in present - self._known.keys() | present - wanted.keys():
+            if name.startswith(_prefix(self._ari.app)):
                 await self._remove(name)
                 self._known.pop(name, None)
         for name in wanted.keys() - self._known.keys():
             try:
-                for object_type, fields in endpoint_fields(wanted[name], self._media_address).items():
+                for object_type, fields in endpoint_fields(
+                    wanted[name], self._media_address, app=self._ari.app
+                ).items():
                     await self._ari.configuration.put(_CLASS, object_type, name, fields)
             except AriRequestError as fault:
                 log.error(

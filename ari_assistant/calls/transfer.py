@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent
-from ari_assistant.calls.legs import DIALLED_PREFIX, Legs
+from ari_assistant.calls.legs import Legs
+from ari_assistant.calls.own_ids import DIALLED, OwnIds
 from ari_assistant.dialogue.address import AddressRefused, filled_sip_uri, one_line
 from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.template import Fill, fill_for_speech
@@ -24,12 +25,22 @@ from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
 
-__all__ = ["dial_and_bridge", "filled_destination", "refer_target", "sip_headers"]
+__all__ = ["dial_and_bridge", "filled_destination", "is_redirect", "refer_target", "sip_headers"]
 
 _BUSY = frozenset({17})
 """Q.850 causes: user busy."""
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,128}")
 _NO_ANSWER = frozenset({18, 19, 20, 127})
+_REDIRECTED = 23
+"""Q.850: redirection to new destination."""
+
+
+def is_redirect(event: AriEvent) -> bool:
+    """Has the dialled party answered that it is elsewhere (3xx)? A `Dial` says where to; Asterisk may hang up before it
+    has written a cause down. `ChannelDestroyed` has the cause, and the SIP status where Asterisk tells it."""
+    if event.type == "Dial":
+        return bool(event.data.get("forward"))
+    return 300 <= int(event.data.get("tech_cause") or 0) < 400 or event.data.get("cause") == _REDIRECTED
 
 
 def filled_destination(
@@ -78,6 +89,11 @@ def sip_headers(destination: Destination) -> dict[str, str]:
     return {name: one_line(str(value)) for name, value in given.items() if _TOKEN.fullmatch(name)}
 
 
+def _status(cause: int) -> str:
+    """Why the dialled leg was not answered."""
+    return "busy" if cause in _BUSY else "no-answer" if cause in _NO_ANSWER else "failed"
+
+
 async def dial_and_bridge(
     ari: AriClient,
     legs: Legs,
@@ -89,17 +105,21 @@ async def dial_and_bridge(
 ) -> str:
     """Dial the destination and join it with the caller; returns when it has left.
 
-    `completed` (they talked), `busy`, `no-answer` or `failed`, as `artifact.transfers[].status` has it. Raises
-    AriError when Asterisk does not even dial, ValueError for a number.
+    `completed` (they talked), `busy`, `no-answer`, `redirected` (it forwards its calls, which is not followed) or
+    `failed`, as `artifact.transfers[].status` has it. Raises AriError when Asterisk does not even dial, ValueError for
+    a number.
     """
     target = refer_target(destination)
     seconds = int((destination.transfer_plan.dial_timeout if destination.transfer_plan else None) or 60)
-    channel_id = f"{DIALLED_PREFIX}{call_id}"
-    left: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    channel_id = OwnIds(ari.app).dialled(call_id)
+    left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def heard(event: AriEvent) -> None:
-        if event.type == "ChannelDestroyed" and not left.done():
-            left.set_result(int(event.data.get("cause") or 0))
+        if event.type in ("Dial", "ChannelDestroyed") and not left.done():
+            if is_redirect(event):
+                left.set_result("redirected")
+            elif event.type == "ChannelDestroyed":
+                left.set_result(_status(int(event.data.get("cause") or 0)))
 
     stop = ari.on_channel(channel_id, heard)
     started = ari.expect_start(channel_id)
@@ -109,6 +129,7 @@ async def dial_and_bridge(
         await ari.channels.originate(
             endpoint=f"PJSIP/outbound/{target}",
             app=ari.app,
+            appArgs=DIALLED,
             channelId=channel_id,
             callerId=one_line(caller_id),
             timeout_seconds=seconds,
@@ -117,8 +138,7 @@ async def dial_and_bridge(
         both: set[asyncio.Future[Any]] = {started, left}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED, timeout=seconds + 5)
         if not started.done():
-            cause = left.result() if left.done() else 19
-            return "busy" if cause in _BUSY else "no-answer" if cause in _NO_ANSWER else "failed"
+            return left.result() if left.done() else "no-answer"
         answered()
         await legs.replace_media(channel_id)
         await left

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Text, cast, delete, func, or_, select, update
@@ -40,6 +40,8 @@ Change = Callable[[JsonObject], Awaitable[JsonObject]]
 _PAGE = 50
 _NO_SESSION = {"synchronize_session": False}
 """The session holds nothing that the statement changes."""
+_LONGEST_CALL = timedelta(hours=13)
+"""`maxDurationSeconds` is at most 12 hours; the rest is for ringing and the report."""
 _COMPARISONS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 
 
@@ -324,6 +326,11 @@ class Calls(Repository[CallRow]):
     _row = CallRow
     _remembers = False
 
+    def __init__(self, engine: AsyncEngine, *, org_id: str, server_id: str | None = None) -> None:
+        """`server_id`: who serves the calls that are saved here."""
+        super().__init__(engine, org_id=org_id)
+        self._server_id = server_id
+
     def _columns(self, document: JsonObject) -> dict[str, Any]:
         breakdown = document.get("costBreakdown") or {}
         return {
@@ -367,13 +374,20 @@ class Calls(Repository[CallRow]):
             created_at=document["createdAt"],
             updated_at=document["updatedAt"],
             document=document,
+            server_id=self._server_id,
             **self._columns(document),
         )
 
     async def end_abandoned(self, *, reason: str) -> int:
-        """End the calls that a former run left open; returns how many there were."""
+        """End the calls that a former run of this server left open; returns how many there were.
+
+        Those of another server run on, but for one that is older than any call can be: its server will not come back.
+        """
+        long_ago = iso(datetime.now(UTC) - _LONGEST_CALL)
+        ours = or_(CallRow.server_id == self._server_id, CallRow.server_id.is_(None))
         async with self._sessions.begin() as session:
-            rows = list(await session.scalars(select(CallRow).where(CallRow.status != "ended")))
+            query = select(CallRow).where(CallRow.status != "ended", or_(ours, CallRow.updated_at < long_ago))
+            rows = list(await session.scalars(query))
             now = iso(datetime.now(UTC))
             for row in rows:
                 row.status = "ended"

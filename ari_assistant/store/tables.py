@@ -73,6 +73,8 @@ class CallRow(_Resource, Base):
     )
 
     status: Mapped[str] = mapped_column(String(32))
+    server_id: Mapped[str | None] = mapped_column(String(36))
+    """Which server serves it: several may share a database."""
     type: Mapped[str] = mapped_column(String(32), default="inboundPhoneCall")
     assistant_id: Mapped[str | None] = mapped_column(String(36))
     phone_number_id: Mapped[str | None] = mapped_column(String(36))

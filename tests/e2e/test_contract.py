@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import itertools
 import json
 import re
@@ -22,7 +21,7 @@ from tests.support.assistants import ASSISTANTS
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
 from tests.support.house import House
 from tests.support.listening import ask, heard_something, speaking
-from tests.support.raw_sip import raw_call
+from tests.support.raw_sip import digest, raw_call
 from tests.support.serving import served
 from tests.support.studio import Studio, sounds_like
 from tests.support.webhook import Webhook, webhook_server
@@ -288,22 +287,6 @@ async def test_one_url_gets_each_message_tool_before_assistant_before_number_bef
             house.stop()
 
 
-def digest(challenge: str, user: str, password: str, uri: str) -> str:
-    """An Authorization header (RFC 2617 §3.2.2, MD5, qop=auth)."""
-    fields = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
-
-    def md5(text: str) -> str:
-        return hashlib.md5(text.encode()).hexdigest()  # noqa: S324 - it is what SIP uses
-
-    first = md5(f"{user}:{fields['realm']}:{password}")
-    answer = md5(f"{first}:{fields['nonce']}:00000001:c:auth:{md5(f'INVITE:{uri}')}")
-    opaque = f', opaque="{fields["opaque"]}"' if "opaque" in fields else ""
-    return (
-        f'Digest username="{user}", realm="{fields["realm"]}", nonce="{fields["nonce"]}", uri="{uri}",'
-        f' response="{answer}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"{opaque}'
-    )
-
-
 async def test_a_number_that_asks_for_a_password_admits_the_right_one_only(
     house: House, studio: Studio, heard: Path
 ) -> None:
@@ -413,6 +396,76 @@ async def test_an_outbound_call_that_is_refused_ends_with_the_sip_cause(
         assert record["endedReason"] == reason
     finally:
         transport.close()
+
+
+@contextlib.asynccontextmanager
+async def forwarding_phone(to: str) -> AsyncGenerator[str, None]:
+    """A SIP phone that says it is elsewhere (302); its URI."""
+    moved = f"302 Moved Temporarily\r\nContact: <{to}>".encode()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: Refuses(moved), local_addr=("127.0.0.1", 0))
+    try:
+        yield f"sip:bob@127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    finally:
+        transport.close()
+
+
+async def calls_to(house: House, user: str) -> int:
+    """How many calls this number has had."""
+    _, calls = await house.api("GET", "/call?limit=1000")
+    uris = [((call.get("phoneCallProviderDetails") or {}).get("sip") or {}).get("uri", "") for call in calls]
+    return len([uri for uri in uris if uri.startswith(f"sip:{user}@")])
+
+
+async def test_a_called_party_that_forwards_its_calls_is_not_followed(house: House) -> None:
+    """It names one of our own numbers: two assistants would talk to each other."""
+    user = await number(house, {"firstMessage": "Not used."})
+    _, found = await house.api("GET", f"/v2/phone-number?search={user}")
+    before = await calls_to(house, "banana")
+    async with forwarding_phone(house.uri("banana")) as phone:
+        body = {
+            "assistant": {"firstMessage": "Hello."},
+            "phoneNumberId": found["results"][0]["id"],
+            "customer": {"sipUri": phone},
+        }
+        code, call = await house.api("POST", "/call", body)
+        assert code == 201
+        record = call
+        async with asyncio.timeout(10):
+            while record["status"] != "ended":
+                _, record = await house.api("GET", f"/call/{call['id']}")
+                await asyncio.sleep(0.05)
+    assert record["endedReason"] == "call.in-progress.error-sip-outbound-call-failed-to-connect"
+    assert "forwards its calls" in record["endedMessage"]
+    assert "SIP 302" in record["endedMessage"]
+    assert await calls_to(house, "banana") == before
+
+
+async def test_a_transfer_to_a_party_that_forwards_its_calls_has_failed_and_says_so(
+    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+) -> None:
+    before = await calls_to(house, "banana")
+    async with forwarding_phone(house.uri("banana")) as phone:
+        destination = {
+            "type": "sip",
+            "sipUri": phone,
+            "message": "I connect you now.",
+            "transferPlan": {"mode": "blind-transfer", "sipVerb": "dial"},
+        }
+        chat.behaviour = wants_tool("transferCall", {"destination": phone}, "Never.")
+        tools = [{"type": "transferCall", "destinations": [destination]}]
+        user = await number(
+            house, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=tools)}
+        )
+        async with place_call(house.uri(user), record=heard) as call:
+            await call.wait_for("media")
+            await heard_something(heard)
+            await ask(call, studio.say("I want to speak with a human."))
+            report = await webhook.wait_for("end-of-call-report", timeout=40)
+    assert report["artifact"]["transfers"][0]["status"] == "redirected"
+    assert report["endedReason"] == "call.in-progress.error-transfer-failed"
+    assert sounds_like(studio.hear(heard), "the transfer did not work")
+    assert await calls_to(house, "banana") == before
 
 
 async def test_a_transfer_dials_the_destination_and_joins_both(

@@ -33,6 +33,11 @@ def free_sip_port() -> int:
             return port
 
 
+def faults_in(log: str) -> list[str]:
+    """The lines of an Asterisk's log in which it finds its own memory broken ("FRACK"), or a lock held by nobody."""
+    return [line for line in log.splitlines() if "FRACK" in line or "Failed assertion" in line]
+
+
 class House:
     """One server, its Asterisk, its API."""
 
@@ -63,7 +68,8 @@ class House:
     # -- the process ----------------------------------------------------------------------------------------
 
     def start(self, *, stderr: int | None = None) -> None:
-        """Start it and wait for its `Dial sip:` line. `stderr`: a file descriptor instead of `log`."""
+        """Start it and wait for its `Dial sip:` line (`Ready:` where the Asterisk is another's). `stderr`: a file
+        descriptor instead of `log`."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("ARI_ASSISTANT_")}
         with self.out.open("wb") as out, self.log.open("ab") as err:
             self.process = subprocess.Popen(
@@ -75,7 +81,7 @@ class House:
                 start_new_session=True,
             )
         deadline = time.monotonic() + STARTED_SECONDS
-        while not re.search(r"^Dial sip:", self.out.read_text(), re.M):
+        while not re.search(r"^(Dial sip:|Ready: )", self.out.read_text(), re.M):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
             time.sleep(0.05)
@@ -109,6 +115,11 @@ class House:
             if name in child.cmdline():
                 return child
         raise AssertionError(f"no process of {name}")
+
+    def asterisk_faults(self) -> list[str]:
+        """What Asterisk's logs say of memory that was used after it was freed."""
+        logs = self.folder / "data/asterisk/log"
+        return faults_in("".join((logs / name).read_text(errors="replace") for name in ("console", "messages")))
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """The log lines of an event."""
@@ -159,17 +170,31 @@ class House:
         async with self._ari_request("DELETE", path) as response:
             assert response.status == 204
 
+    async def ari_post(self, path: str) -> None:
+        """Make something in Asterisk behind the server's back."""
+        async with self._ari_request("POST", path) as response:
+            assert response.status == 200, await response.text()
+
+    @property
+    def ari_url(self) -> str:
+        """Of the Asterisk that this server started."""
+        port = re.search(r"bindport = (\d+)", (self.folder / "data/asterisk/etc/http.conf").read_text())
+        assert port is not None
+        return f"http://127.0.0.1:{port[1]}"
+
+    @property
+    def ari_password(self) -> str:
+        """Of the same."""
+        password = re.search(r"password = (\S+)", (self.folder / "data/asterisk/etc/ari.conf").read_text())
+        assert password is not None
+        return password[1]
+
     @asynccontextmanager
     async def _ari_request(self, method: str, path: str) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        etc = self.folder / "data/asterisk/etc"
-        port = re.search(r"bindport = (\d+)", (etc / "http.conf").read_text())
-        password = re.search(r"password = (\S+)", (etc / "ari.conf").read_text())
-        assert port is not None
-        assert password is not None
-        headers = {"Authorization": aiohttp.encode_basic_auth("ari-assistant", password[1])}
+        headers = {"Authorization": aiohttp.encode_basic_auth("ari-assistant", self.ari_password)}
         async with (
             aiohttp.ClientSession(headers=headers) as session,
-            session.request(method, f"http://127.0.0.1:{port[1]}/ari/{path}") as response,
+            session.request(method, f"{self.ari_url}/ari/{path}") as response,
         ):
             yield response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import re
 from collections.abc import AsyncGenerator, Callable
@@ -106,3 +107,19 @@ async def raw_call(
             await call.final(timeout=1)
         transport.close()
         await asyncio.sleep(0)
+
+
+def digest(challenge: str, user: str, password: str, uri: str) -> str:
+    """An Authorization header (RFC 2617 §3.2.2, MD5, qop=auth)."""
+    fields = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()  # noqa: S324 - it is what SIP uses
+
+    first = md5(f"{user}:{fields['realm']}:{password}")
+    answer = md5(f"{first}:{fields['nonce']}:00000001:c:auth:{md5(f'INVITE:{uri}')}")
+    opaque = f', opaque="{fields["opaque"]}"' if "opaque" in fields else ""
+    return (
+        f'Digest username="{user}", realm="{fields["realm"]}", nonce="{fields["nonce"]}", uri="{uri}",'
+        f' response="{answer}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"{opaque}'
+    )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from tests.support.house import faults_in
 from tests.support.studio import sounds_like
+
+
+def test_a_use_after_free_in_an_asterisks_log_is_seen() -> None:
+    line = "[2026-01-01 00:00:00.000] ERROR[7]: astobj2.c:131: FRACK!, Failed assertion bad magic number 0x0"
+    assert faults_in(f"Asterisk 22.10.1\n{line}\n") == [line]
+    assert faults_in("[2026-01-01 00:00:00.000] NOTICE[7] cdr.c: CDR logging disabled.\n") == []
 
 
 def test_a_phrase_is_found_where_it_was_said_and_nowhere_else() -> None:

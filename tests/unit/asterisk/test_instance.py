@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ari_assistant.asterisk.instance import InstanceOptions, conf_dir, new_password, render_instance
+from ari_assistant.asterisk.instance import (
+    NEEDED_MODULES,
+    InstanceOptions,
+    conf_dir,
+    new_password,
+    render_instance,
+)
 from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault, find_system
 
 OPTIONS = InstanceOptions(
@@ -22,14 +28,13 @@ OPTIONS = InstanceOptions(
     external_address="203.0.113.5",
     local_networks=("10.0.0.0/8",),
 )
-NEEDED = ("chan_pjsip", "res_pjsip", "res_rtp_asterisk", "chan_rtp", "res_ari_channels", "app_stasis")
 
 
 @pytest.fixture
 def binary(tmp_path: Path) -> AsteriskBinary:
     modules = tmp_path / "modules"
     modules.mkdir()
-    for name in NEEDED:
+    for name in NEEDED_MODULES:
         (modules / f"{name}.so").touch()
     return AsteriskBinary(("asterisk",), "Asterisk 22.10.1", modules, tmp_path / "data")
 
@@ -59,11 +64,12 @@ def test_a_module_that_nothing_works_without_is_missed_at_once(tmp_path: Path, b
 def test_the_configuration_that_ships_leads_nowhere_but_into_the_application() -> None:
     dialplan = (conf_dir() / "extensions.conf").read_text()
     applications = set(re.findall(r"(?:,\d+,|n(?:\(\w+\))?,)(\w+)\(", dialplan))
-    assert applications <= {"Stasis", "Hangup", "GotoIf", "NoOp"}
-    assert re.findall(r"^\[([^\]]+)\]", dialplan, re.M) == ["general", "from-sip"]
+    assert applications <= {"Stasis", "Hangup", "Goto", "GotoIf", "Gosub", "Return", "Set"}
+    contexts = ["general", "globals", "from-sip", "ari-assistant-nowhere", "ari-assistant-invite"]
+    assert re.findall(r"^\[([^\]]+)\]", dialplan, re.M) == contexts
     assert "include" not in dialplan
     pjsip = (conf_dir() / "pjsip.conf").read_text()
-    assert set(re.findall(r"^context = (\S+)", pjsip, re.M)) == {"from-sip"}
+    assert re.findall(r"^context = (\S+)", pjsip, re.M) == ["from-sip", "ari-assistant-nowhere"]
     assert re.findall(r"^\[([^\]]+)\]\ntype = endpoint", pjsip, re.M) == ["anonymous", "outbound"]
     assert "endpoint_identifier_order = request_uri,anonymous" in pjsip, "nothing must lead a caller to [outbound]"
     assert not re.search(

@@ -37,16 +37,18 @@ def test_the_pattern_fits_the_user_in_any_letter_case_and_no_other(uri: str, fit
 
 def test_only_the_numbers_own_endpoint_is_good_enough() -> None:
     wanted = number(realm="voice.example")
-    name = endpoint_id(wanted)
-    assert is_authenticated(wanted, f"PJSIP/{name}-00000001")
-    assert not is_authenticated(wanted, "PJSIP/anonymous-00000001")
-    assert not is_authenticated(wanted, f"PJSIP/{name}x-00000001")
-    assert is_authenticated(number(), "PJSIP/anonymous-00000001")
-    assert endpoint_id(number(password="another-password-of-20")) != name, "old credentials are never enough"
+    name = endpoint_id(wanted, "app")
+    assert is_authenticated(wanted, f"PJSIP/{name}-00000001", "app")
+    assert not is_authenticated(wanted, "PJSIP/anonymous-00000001", "app")
+    assert not is_authenticated(wanted, f"PJSIP/{name}x-00000001", "app")
+    assert is_authenticated(number(), "PJSIP/anonymous-00000001", "app")
+    assert endpoint_id(number(password="another-password-of-20"), "app") != name, (
+        "old credentials are never enough"
+    )
 
 
 def test_asterisk_is_told_whom_to_challenge_and_with_what() -> None:
-    fields = endpoint_fields(number(realm="voice.example"), "192.0.2.2")
+    fields = endpoint_fields(number(realm="voice.example"), "192.0.2.2", app="app")
     assert list(fields) == ["auth", "endpoint", "identify"], "each needs the one before it"
     assert fields["auth"] == {"auth_type": "userpass", "realm": "voice.example", **LOGIN}
     assert fields["endpoint"]["context"] == "from-sip"

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from ari_assistant.ari.events import AriEvent, parse_event
 from ari_assistant.calls.outbound import ending_of_cause
-from ari_assistant.calls.transfer import refer_target, sip_headers
+from ari_assistant.calls.transfer import is_redirect, refer_target, sip_headers
 from ari_assistant.vapi.destination import Destination
 
 
@@ -48,3 +49,16 @@ def test_an_unanswered_call_ends_with_the_sip_cause(cause: int, status: int, rea
     ending = ending_of_cause(cause, status, "text")
     assert ending.reason == reason
     assert f"Q.850 cause {cause} (text)" in (ending.message or "")
+
+
+def test_a_party_that_forwards_its_calls_is_told_from_one_that_is_not_there() -> None:
+    def event(kind: str, **more: Any) -> AriEvent:
+        peer = {"id": "aa-out-app.c", "name": "PJSIP/outbound-1"}
+        return parse_event({"type": kind, "peer" if kind == "Dial" else "channel": peer, **more})
+
+    assert event("Dial", forward="desk").channel is not None, "who is dialled hears of it"
+    assert is_redirect(event("Dial", dialstatus="CANCEL", forward="desk"))
+    assert not is_redirect(event("Dial", dialstatus="", forward=""))
+    assert is_redirect(event("ChannelDestroyed", cause=23))
+    assert is_redirect(event("ChannelDestroyed", cause=0, tech_cause=302))
+    assert not is_redirect(event("ChannelDestroyed", cause=17, tech_cause=486))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from ari_assistant.store.catalogue import AmbiguousNumber, Catalogue, FromFile
 from ari_assistant.store.repositories import Assistants, Calls, Change, Listing, Resource, Resources, SipUriTaken
 from ari_assistant.store.tables import Base, CallRow
 from ari_assistant.vapi.analytics import AnalyticsQuery
-from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.base import JsonObject, iso
 from ari_assistant.vapi.sip_uri import SipUri
 
 FILE_NUMBER = Resource("f1", "o", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z",
@@ -162,6 +163,20 @@ async def test_a_call_is_saved_again_as_it_changes_and_ended_when_it_was_abandon
     assert found is not None
     assert (found.document["status"], found.document["endedReason"]) == ("ended", "died")
     assert await calls.end_abandoned(reason="died") == 0
+
+
+async def test_a_server_ends_its_own_calls_only_and_those_that_nobody_can_still_serve(engine: AsyncEngine) -> None:
+    ours, others = (Calls(engine, org_id="o", server_id=name) for name in ("ours", "others"))
+    now, long_ago = iso(datetime.now(UTC)), "2026-01-01T00:00:00.000Z"
+    for calls, name, at in ((ours, "a", now), (others, "b", now), (others, "c", long_ago)):
+        await calls.save({"id": name, "orgId": "o", "createdAt": at, "updatedAt": at, "status": "in-progress"})
+    assert await ours.end_abandoned(reason="died") == 2
+    assert {r.id: r.document["status"] for r in await ours.list(Listing())} == {
+        "a": "ended",
+        "b": "in-progress",
+        "c": "ended",
+    }
+    assert await others.end_abandoned(reason="died") == 1
 
 
 async def test_a_sip_uri_belongs_to_one_number_in_any_letter_case(catalogue: Catalogue) -> None:
