@@ -89,6 +89,11 @@ class Replies:
         self.times: list[TurnTimes] = []
         self.speculation = Speculation()
 
+    @property
+    def protected(self) -> bool:
+        """What is being prepared or said cannot be interrupted."""
+        return self.reply is not None and self.reply.protected
+
     def run_in(self, group: asyncio.TaskGroup, writer: ReplyWriter, *, started: float) -> None:
         """From now on replies can be given; `started` is when the call was answered."""
         self._group = group
@@ -294,6 +299,18 @@ class Replies:
             if reply.confirmed.is_set():
                 self._bill(reply)
             self._commit_bot(spoken, reply)
+
+    def drop(self) -> None:
+        """Something else takes the floor: what is being said is cut, what is being prepared for a caller who had not
+        finished is withdrawn. What they had finished saying is written down."""
+        reply = self.reply
+        if reply is None or reply.confirmed.is_set():
+            if reply is not None:
+                self.commit_caller(reply)
+            self.cut()
+        else:
+            self.withdraw()
+        self.awaited_since = None
 
     # -- taking it back -------------------------------------------------------------------------------------
 

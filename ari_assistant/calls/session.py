@@ -270,13 +270,17 @@ class Session:
         if self._keypad is None or self._group is None or self._finishing:
             return
         self._hooks.caller_spoke()
-        reply = self._replies.reply
-        if self._turns.state not in _AUDIBLE or (reply is not None and not reply.protected):
-            if self._turns.state in (TurnState.HEARING, TurnState.PAUSING, TurnState.THINKING):
-                self._withdraw()
-            self._replies.cut()
-            self._turns.close_turn()
-        entry = self._keypad.push(key, now=self._now())
+        now = self._now()
+        self._silence.receive(True, now=now)
+        entry = self._keypad.push(key, now=now)
+        alone = entry is None and not self._keypad.collecting
+        # A delimiter alone is no entry: it skips what is being said, and takes no words from anybody.
+        if not self._replies.protected and (self._turns.state in _AUDIBLE or not alone):
+            self._minutes.caller_speaks(False)
+            self._weighing.stop()
+            self._replies.drop()
+            self._listening.forget()
+            self._turns.press_key()
         if entry is not None:
             self._keyed(entry)
 
@@ -394,7 +398,7 @@ class Session:
         if self._finishing:
             self._silence.receive(True, now=now)
             return
-        typing = self._keypad is not None and self._keypad.collecting
+        typing = self._keypad is not None and self._keypad.completes
         busy = self._turns.state is not TurnState.LISTENING or self._replies.reply is not None or typing
         self._actions.act(self._hooks.tick(busy, seconds=now - self._started, now=now))
         if self._silence.receive(busy, now=now):
@@ -495,8 +499,7 @@ class Session:
 
     def _keyed(self, keys: str) -> None:
         """An entry of the keypad is complete: it is what the caller says (§8.6)."""
-        reply = self._replies.reply
-        if reply is not None and reply.protected and self._turns.state in _AUDIBLE:
+        if self._replies.protected:
             self._replies.cut()
         self.caller_wrote(f"User's Keypad Entry: {keys}")
 
