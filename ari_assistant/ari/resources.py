@@ -42,6 +42,16 @@ class Channel:
         """Send the caller elsewhere: 302 before the answer, REFER after it."""
         await self._request("POST", f"channels/{self.id}/redirect", endpoint=endpoint)
 
+    async def continueInDialplan(self, *, context: str, extension: str) -> None:
+        """Let it leave the application and go on in the dialplan. Raises AriError."""
+        await self._request(
+            "POST", f"channels/{self.id}/continue", context=context, extension=extension, priority="1"
+        )
+
+    async def setChannelVar(self, variable: str, value: str) -> None:
+        """Set a channel variable. Raises AriError."""
+        await self._request("POST", f"channels/{self.id}/variable", variable=variable, value=value)
+
     async def sendDTMF(self, dtmf: str, *, between_ms: int = 100, duration_ms: int = 120) -> None:
         """Press keys towards the caller (RFC 4733). Raises AriError."""
         await self._request(
@@ -246,6 +256,10 @@ class Applications:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+
+    async def subscribe(self, applicationName: str, eventSource: str) -> None:
+        """Have the events of `channel:<id>`, … also when it is not in the application. Raises AriError."""
+        await self._request("POST", f"applications/{applicationName}/subscription", eventSource=eventSource)
 
     async def get(self, applicationName: str) -> dict[str, Any]:
         """The application: `channel_ids`, `bridge_ids`. Empty when Asterisk does not know it (any more)."""

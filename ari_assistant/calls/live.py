@@ -12,6 +12,7 @@ from ari_assistant.calls.legs import BRIDGE_PREFIX, MEDIA_PREFIX, OWN_PREFIXES
 from ari_assistant.calls.outbound import CallRefused, OutboundCall
 from ari_assistant.calls.phone_call import CAUSE_FAILURE, PhoneCall
 from ari_assistant.calls.services import Services
+from ari_assistant.calls.transfer import REFER_CONTEXT
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.call import CreateCall, Customer
@@ -40,6 +41,8 @@ class LiveCalls:
         """A channel entered the application (a handler of `AriClient.on_event`)."""
         if not isinstance(event, StasisStart) or event.channel.id.startswith(OWN_PREFIXES):
             return
+        if (event.data["channel"].get("dialplan") or {}).get("context") == REFER_CONTEXT:
+            return  # back from a REFER; its call is just ending
         if self._services is None or self._closing:
             log.warning("call_refused", channel=event.channel.id, reason="the server is starting or stopping")
             if self._services is not None:

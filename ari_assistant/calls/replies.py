@@ -141,7 +141,7 @@ class Replies:
             confirmed=True,
             protected=protected and clauses is not None,
         )
-        self._begin(reply, self._answer_text(reply, None) if clauses is None else self._say(reply, clauses))
+        self._begin(reply, self._answer_text(reply, None) if clauses is None else self._say_all(reply, clauses))
 
     def speak_by_prompt(self, prompts: Sequence[str]) -> None:
         """The model speaks, with these further instructions."""
@@ -154,7 +154,7 @@ class Replies:
             self._preface.append(text)
             return
         reply = self._own_words()
-        self._begin(reply, self._say(reply, pieces(text)))
+        self._begin(reply, self._say_all(reply, pieces(text)))
 
     async def say(self, text: str) -> None:
         """Say `text`, which cannot be interrupted, and return when it has been heard. Belongs to no task of ours."""
@@ -250,6 +250,12 @@ class Replies:
         finally:
             await clauses.aclose()
 
+    async def _say_all(self, reply: Reply, clauses: Sequence[str]) -> None:
+        """Fixed words, which may end the call as an answer's do."""
+        await self._say(reply, clauses)
+        if self._ends_by_phrase(" ".join(clauses)):
+            self._end(END_PHRASE)
+
     async def _say(self, reply: Reply, clauses: Sequence[str]) -> None:
         await self._speak(reply, texts(clauses))
 
@@ -292,7 +298,8 @@ class Replies:
         """Stop speaking at once; only what was heard goes into the history."""
         reply = self.reply
         if self._task is not None:
-            self._task.cancel()
+            if self._task is not asyncio.current_task():  # one that hands the caller over goes on with that
+                self._task.cancel()
             self.reply = self._task = None
         spoken = self._line.playout.close()
         if reply is not None:
@@ -311,6 +318,11 @@ class Replies:
         else:
             self.withdraw()
         self.awaited_since = None
+
+    def wait_anew(self) -> None:
+        """What has been waited for until now does not count."""
+        if self.awaited_since is not None:
+            self.awaited_since = self._now()
 
     # -- taking it back -------------------------------------------------------------------------------------
 

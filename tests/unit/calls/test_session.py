@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ari_assistant.calls.cast import Cast
-from ari_assistant.calls.ending import SILENCE, Ending
+from ari_assistant.calls.ending import END_PHRASE, MAX_DURATION, SILENCE, Ending
 from ari_assistant.calls.services import CallOptions
 from ari_assistant.calls.session import Session
 from ari_assistant.media.frame import Pcm
@@ -66,7 +66,8 @@ class Transcriber:
 class Stream:
     """What the session plays, counted."""
 
-    number, rate, gone, recording_fault = 1, 8000, False, None
+    number, rate, gone = 1, 8000, False
+    recording_fault: str | None = None
 
     def __init__(self) -> None:
         self.listener: Any = None
@@ -164,7 +165,6 @@ class Talk:
         await self.passes(seconds, voice=True)
         await self.passes(1.0)
 
-    @property
     def speaks(self) -> bool:
         """The assistant is being heard: what was queued last is not all sent."""
         return self.stream.sent < self.stream.queued
@@ -184,7 +184,7 @@ async def talk(tmp_path: Path, **assistant: Any) -> AsyncGenerator[Talk, None]:
     try:
         yield held
     finally:
-        del asyncio.get_running_loop().time  # type: ignore[misc]
+        del asyncio.get_running_loop().time
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -197,9 +197,9 @@ async def test_a_delimiter_alone_skips_the_reply_and_the_silence_that_follows_en
 ) -> None:
     async with talk(tmp_path, keypadInputPlan=DELIMITER) as call:
         await call.asks()
-        assert call.speaks
+        assert call.speaks()
         call.session.key("#")
-        assert not call.speaks
+        assert not call.speaks()
         await call.passes(4.0)
         assert call.ended == []
         await call.passes(2.0)
@@ -212,7 +212,7 @@ async def test_after_a_delimiter_alone_the_callers_next_words_are_answered(tmp_p
         call.session.key("#")
         call.transcriber.text = "Yeah."
         await call.asks(0.5)
-        assert call.speaks
+        assert call.speaks()
         assert ("user", "Yeah.") in call.history
 
 
@@ -223,7 +223,7 @@ async def test_a_delimiter_alone_takes_no_words_from_a_caller_who_waits_for_the_
         call.session.key("#")
         call.model.go.set()
         await call.passes(0.5)
-        assert call.speaks
+        assert call.speaks()
         assert call.history[0] == ("user", call.transcriber.text)
 
 
@@ -235,7 +235,7 @@ async def test_keys_while_the_answer_is_being_made_are_answered_with_what_was_as
             call.session.key(key)
         call.model.go.set()
         await call.passes(1.0)
-        assert call.speaks
+        assert call.speaks()
         assert call.history[:2] == [("user", call.transcriber.text), ("user", "User's Keypad Entry: 12")]
 
 
@@ -243,7 +243,7 @@ async def test_who_presses_a_key_and_nothing_more_does_not_hold_the_line_for_eve
     async with talk(tmp_path, keypadInputPlan=DELIMITER) as call:
         await call.asks()
         call.session.key("1")
-        assert not call.speaks
+        assert not call.speaks()
         await call.passes(6.0)
         assert call.ended == [SILENCE]
 
@@ -255,7 +255,108 @@ async def test_a_key_leaves_a_protected_greeting_alone(tmp_path: Path, keys: str
     ) as call:
         call.session.key(keys)  # before the first sound
         await call.passes(1.0)
-        assert call.speaks
+        assert call.speaks()
         call.session.key(keys)
         await call.passes(0.1)
-        assert call.speaks
+        assert call.speaks()
+
+
+async def test_on_hold_the_assistant_is_silent_and_says_the_cut_sentence_again_afterwards(tmp_path: Path) -> None:
+    async with talk(tmp_path) as call:
+        await call.asks()
+        assert call.speaks()
+        call.session.hold(True)
+        assert not call.speaks()
+        await call.passes(30.0, voice=True)  # the music of their telephone
+        assert call.ended == []
+        assert len(call.model.asked) == 1, "music is no question"
+        call.session.hold(False)
+        await call.passes(0.02)
+        assert call.stream.queued == NOISE.size, "the whole sentence"
+        await call.passes(5.2)
+        assert call.history[-1] == ("bot", "This is a long answer.")
+        await call.passes(6.0)
+        assert call.ended == [SILENCE], "silence counts again"
+
+
+async def test_an_answer_that_becomes_ready_on_hold_waits_for_the_caller(tmp_path: Path) -> None:
+    async with talk(tmp_path) as call:
+        call.model.go.clear()
+        await call.asks()
+        call.session.hold(True)
+        call.model.go.set()
+        await call.passes(3.0)
+        assert call.stream.queued == 0
+        call.session.hold(False)
+        await call.passes(1.0)
+        assert call.speaks()
+        assert not [kind for kind, _ in call.messages.sent if kind == "hang"], "nobody kept them waiting"
+
+
+async def test_the_longest_duration_ends_a_call_on_hold_without_a_farewell(tmp_path: Path) -> None:
+    async with talk(tmp_path, maxDurationSeconds=10, endCallMessage="Goodbye.") as call:
+        call.session.hold(True)
+        await call.passes(11.0)
+        assert call.ended[0] == MAX_DURATION
+        assert call.stream.queued == 0
+
+
+IDLE = {"on": "customer.speech.timeout[timeoutSeconds=2]", "do": [{"type": "say", "exact": "Are you there?"}]}
+ELAPSED = {"on": "call.timeElapsed[seconds=6]", "do": [{"type": "say", "exact": "Six seconds."}]}
+
+
+async def test_while_somebody_else_has_the_caller_no_clock_word_or_key_of_ours_counts(tmp_path: Path) -> None:
+    async with talk(
+        tmp_path, maxDurationSeconds=10, hooks=[IDLE, ELAPSED], keypadInputPlan={"enabled": True}
+    ) as call:
+        call.session.step_aside()
+        await call.passes(6.0, voice=True)
+        call.session.key("1")
+        call.session.say_soon("A tool is late.", preface=False)
+        call.session.speak_by_prompt(["Say something."])
+        call.session.caller_wrote("Hello?")
+        call.session.hang_up()
+        await call.passes(10.0)
+        assert call.ended == []
+        assert call.stream.queued == 0
+        assert call.model.asked == []
+
+
+async def test_when_the_caller_is_not_taken_the_conversation_goes_on_with_its_clocks_from_the_beginning(
+    tmp_path: Path,
+) -> None:
+    async with talk(tmp_path, maxDurationSeconds=10) as call:
+        await call.passes(4.0)
+        call.session.step_aside()
+        await call.passes(20.0)
+        call.session.come_back()
+        await call.passes(4.0)
+        assert call.ended == [], "neither 5 seconds of silence nor 10 of conversation"
+        await call.asks()
+        assert call.speaks()
+
+
+async def test_handing_over_cuts_what_is_being_said(tmp_path: Path) -> None:
+    async with talk(tmp_path, firstMessage="Hello.", firstMessageMode="assistant-speaks-first") as call:
+        await call.passes(1.0)
+        assert call.speaks()
+        call.session.step_aside()
+        assert not call.speaks()
+        call.session.come_back()
+        await call.asks()
+        assert call.speaks()
+
+
+async def test_a_first_message_with_an_end_call_phrase_ends_the_call_when_it_has_been_heard(
+    tmp_path: Path,
+) -> None:
+    async with talk(
+        tmp_path,
+        firstMessage="Goodbye until Monday.",
+        firstMessageMode="assistant-speaks-first",
+        endCallPhrases=["Goodbye"],
+    ) as call:
+        await call.passes(4.5)
+        assert call.ended == []
+        await call.passes(1.0)
+        assert call.ended == [END_PHRASE]
