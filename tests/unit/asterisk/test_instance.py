@@ -59,8 +59,10 @@ def test_a_module_that_nothing_works_without_is_missed_at_once(tmp_path: Path, b
 def test_the_configuration_that_ships_leads_nowhere_but_into_the_application() -> None:
     dialplan = (conf_dir() / "extensions.conf").read_text()
     applications = set(re.findall(r"(?:,\d+,|n(?:\(\w+\))?,)(\w+)\(", dialplan))
-    assert applications <= {"Stasis", "Hangup", "GotoIf", "NoOp"}
-    assert re.findall(r"^\[([^\]]+)\]", dialplan, re.M) == ["general", "from-sip"]
+    assert applications <= {"Stasis", "Hangup", "GotoIf", "NoOp", "Transfer"}
+    assert re.findall(r"^\[([^\]]+)\]", dialplan, re.M) == ["general", "from-sip", "ari-assistant-transfer"]
+    calls = dialplan[dialplan.index("[from-sip]") : dialplan.index("[ari-assistant-transfer]")]
+    assert "Transfer(" not in calls, "only the application sends a caller there"
     assert "include" not in dialplan
     pjsip = (conf_dir() / "pjsip.conf").read_text()
     assert set(re.findall(r"^context = (\S+)", pjsip, re.M)) == {"from-sip"}
