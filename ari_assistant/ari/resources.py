@@ -38,16 +38,23 @@ class Channel:
         except AriNotFound:
             return
 
-    async def continueInDialplan(self) -> None:
-        """Let it go on in the dialplan behind `Stasis()`; harmless when it is gone."""
-        try:
-            await self._request("POST", f"channels/{self.id}/continue")
-        except AriNotFound:
-            return
-
     async def redirect(self, endpoint: str) -> None:
         """Send the caller elsewhere: 302 before the answer, REFER after it."""
         await self._request("POST", f"channels/{self.id}/redirect", endpoint=endpoint)
+
+    async def continueInDialplan(self, *, context: str | None = None, extension: str | None = None) -> None:
+        """Let it leave the application and go on in the dialplan: at `extension` of `context`, else behind `Stasis()`.
+        Raises AriError."""
+        place = (
+            {}
+            if context is None or extension is None
+            else {"context": context, "extension": extension, "priority": "1"}
+        )
+        await self._request("POST", f"channels/{self.id}/continue", **place)
+
+    async def setChannelVar(self, variable: str, value: str) -> None:
+        """Set a channel variable. Raises AriError."""
+        await self._request("POST", f"channels/{self.id}/variable", variable=variable, value=value)
 
     async def sendDTMF(self, dtmf: str, *, between_ms: int = 100, duration_ms: int = 120) -> None:
         """Press keys towards the caller (RFC 4733). Raises AriError."""
@@ -255,6 +262,10 @@ class Applications:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+
+    async def subscribe(self, applicationName: str, eventSource: str) -> None:
+        """Have the events of `channel:<id>`, … also when it is not in the application. Raises AriError."""
+        await self._request("POST", f"applications/{applicationName}/subscription", eventSource=eventSource)
 
     async def get(self, applicationName: str) -> dict[str, Any]:
         """The application: `channel_ids`, `bridge_ids`. Empty when Asterisk does not know it (any more)."""

@@ -117,6 +117,11 @@ class Hooks:
                 due += elapsed.actions
         return due
 
+    def restart(self, *, now: float) -> None:
+        """What was silent until now does not count."""
+        for timer, _ in self._idle:
+            timer.receive(True, now=now)
+
     def late(self, waited: float, before: float) -> list[HookAction]:
         """A reply has been waited for `waited` seconds, `before` at the last tick."""
         return [action for late in self._late if before < late.seconds <= waited for action in late.actions]

@@ -11,6 +11,7 @@ from ari_assistant.calls.assistant_request import Answer, Forward, NoAnswer, Spe
 from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
 from ari_assistant.calls.ending import (
     CALLER_CANCELLED,
+    CALLER_HUNG_UP,
     NO_ASSISTANT_AND_NO_SERVER,
     Ending,
 )
@@ -47,7 +48,8 @@ class InboundCall(PhoneCall):
 
     def _ari_failed(self, fault: AriError) -> None:
         if isinstance(fault, AriNotFound):
-            self.end(CALLER_CANCELLED)
+            answered = self._record is not None and self._record.started is not None
+            self.end(CALLER_HUNG_UP if answered else CALLER_CANCELLED)
         else:
             super()._ari_failed(fault)
 

@@ -91,7 +91,7 @@ class Line:
 
     def interject(self, pcm: Pcm) -> None:
         """Say something short beside all replies ("mm-hmm"), where none is heard. int16 at `rate`."""
-        if self._stream is not None and not self.playout.held:
+        if self._stream is not None and not self.playout.silent:
             self._stream.interject(pcm)
 
     def comfort(self) -> None:

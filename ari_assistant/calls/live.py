@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
-from ari_assistant.ari.errors import AriError
+from ari_assistant.ari.errors import AriError, AriNotFound
 from ari_assistant.ari.events import AriEvent, StasisStart
+from ari_assistant.ari.resources import Channel
 from ari_assistant.calls.ending import MEDIA_LOST, SHUTDOWN
 from ari_assistant.calls.inbound import InboundCall
 from ari_assistant.calls.outbound import CallRefused, OutboundCall
 from ari_assistant.calls.own_ids import DIALLED, OwnIds, is_any_servers
 from ari_assistant.calls.phone_call import CAUSE_FAILURE, PhoneCall
 from ari_assistant.calls.services import Services
+from ari_assistant.calls.transfer import REFER_CONTEXT
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.call import CreateCall, Customer
@@ -49,7 +52,8 @@ class LiveCalls:
         if not isinstance(event, StasisStart) or services is None:
             return
         channel = services.ari.channels.get(event.channel.id)
-        if OwnIds(services.ari.app).owns_channel(channel.id):
+        back_from_refer = (event.data["channel"].get("dialplan") or {}).get("context") == REFER_CONTEXT
+        if back_from_refer or OwnIds(services.ari.app).owns_channel(channel.id):  # their calls wait for them
             return
         if not is_inbound_caller(event):
             log.warning(
@@ -58,7 +62,7 @@ class LiveCalls:
                 name=event.channel.name,
                 hint="only callers by SIP (chan_pjsip) are served, and what this server has dialled itself",
             )
-            services.spawn(channel.continueInDialplan(), f"let-go-{channel.id}")
+            services.spawn(_let_go(channel), f"let-go-{channel.id}")
             return
         if self._closing:
             log.warning("call_refused", channel=channel.id, reason="the server is stopping")
@@ -125,3 +129,8 @@ class LiveCalls:
                 log.error("call_failed", reason=str(fault))
             else:
                 log.error("call_crashed", exc_info=fault)
+
+
+async def _let_go(channel: Channel) -> None:
+    with suppress(AriNotFound):  # it has gone already
+        await channel.continueInDialplan()

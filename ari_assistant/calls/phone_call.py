@@ -29,7 +29,7 @@ from ari_assistant.calls.report import Report
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.session import Session
 from ari_assistant.calls.state import CallEvent, CallState
-from ari_assistant.calls.transfer import dial_and_bridge, filled_destination, refer_target
+from ari_assistant.calls.transfer import dial_and_bridge, filled_destination, refer, refer_target
 from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.template import builtin_variables, render
@@ -50,8 +50,8 @@ log = get_logger("calls")
 
 CAUSE_FAILURE = 34
 """Q.850: no circuit available; 503."""
-_REFER_SECONDS = 10.0
-"""So long a caller may stay after a REFER before we hang up."""
+_LEAVING_SECONDS = 1.0
+"""So long after Asterisk refused a request for a channel its end may be heard of."""
 _SAVE_SECONDS = 0.3
 _LEFT = frozenset({"StasisEnd", "ChannelDestroyed"})
 
@@ -70,6 +70,8 @@ class PhoneCall(ABC):
         self._caller_up = True
         self._gone = asyncio.Event()
         """The caller's channel has left."""
+        self._referred: JsonObject | None = None
+        """The transfer whose REFER is out: the channel is in the dialplan, and comes back."""
         self._legs: Legs | None = None
         self._record: CallRecord | None = None
         self._outbox: Outbox | None = None
@@ -156,17 +158,51 @@ class PhoneCall(ABC):
             self._session.key(event.digit)
         if event.type == "ChannelVarset" and event.data.get("variable") == VARIABLE and self._record is not None:
             self._record.line_quality = line_quality(str(event.data.get("value")))
+        if event.type in ("ChannelHold", "ChannelUnhold") and self._session is not None:
+            self._session.hold(event.type == "ChannelHold")
+        if self._referred is not None:
+            if event.data.get("variable") == "TRANSFERSTATUS" and event.data.get("value") == "SUCCESS":
+                self._referred["status"] = "completed"  # known, however soon they leave after it
+            if event.type == "StasisEnd":
+                return
+            if (
+                event.type == "ChannelHangupRequest"
+            ):  # it is destroyed only when its REFER is forgotten, minutes later
+                self._left_by(event)
         if event.type in _LEFT:
-            self._caller_up = False
-            self._gone.set()
-            answered = self._record is not None and self._record.started is not None
-            self.end(CALLER_HUNG_UP if answered else CALLER_CANCELLED)
+            self._left_by(event)
+
+    def _left_by(self, event: AriEvent) -> None:
+        """The caller's channel is gone."""
+        self._caller_up = False
+        self._gone.set()
+        record = self._record
+        if record is None:
+            self.end(CALLER_CANCELLED)
+            return
+        if event.channel is not None and event.channel.state == "Up":
+            self._answered()  # and we had not heard of it yet
+        if record.state is CallState.FORWARDING:
+            self.end(FORWARDED)
+        else:
+            self.end(CALLER_HUNG_UP if record.started is not None else CALLER_CANCELLED)
+
+    def _answered(self) -> None:
+        """The caller and we are connected."""
+        assert self._record is not None
+        assert self._messages is not None
+        if self._record.started is None and self._record.happened(CallEvent.ANSWERED):
+            self._save(self._record)
+            self._messages.send("status-update", status=self._record.state.value)
 
     async def _serve(self) -> None:
         """The edge of the call: a fault of ours ends it with a reason, never silently."""
         try:
             await self._route()
         except AriError as fault:
+            if isinstance(fault, AriRequestError):  # the channel may be gone: its event knows better why
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._gone.wait(), _LEAVING_SECONDS)
             self._ari_failed(fault)
         except Exception as fault:
             self._log.exception("call_failed")
@@ -233,9 +269,7 @@ class PhoneCall(ABC):
                 stop = services.ari.on_channel(legs.media_id, self._media_event)
                 await preparing
                 await legs.connect()
-                record.happened(CallEvent.ANSWERED)
-                self._save(record)
-                self._messages.send("status-update", status=record.state.value)
+                self._answered()
                 if announcement is not None:
                     asyncio.get_running_loop().call_soon(session.announce, *announcement)
                 await session.run(legs.stream, started_ms=int(time.time() * 1000))
@@ -246,7 +280,8 @@ class PhoneCall(ABC):
             await asyncio.gather(preparing, return_exceptions=True)
 
     def _media_event(self, event: AriEvent) -> None:
-        if event.type in _LEFT and self._ending is None:
+        forwarded = self._record is not None and self._record.state is CallState.FORWARDING
+        if event.type in _LEFT and self._ending is None and not forwarded:
             self.end(MEDIA_LOST)
 
     async def _announce(self, text: str, ending: Ending, codec: Codec = ULAW) -> None:
@@ -260,27 +295,26 @@ class PhoneCall(ABC):
     # -- sending the caller on ------------------------------------------------------------------------------
 
     async def _transfer(self, destination: Destination) -> None:
-        """Send an answered caller on (§8.5). Called when the announcement has been heard; a transfer that cannot
-        begin is told to the caller, and the conversation goes on or ends as its `fallbackPlan` says."""
+        """Send an answered caller on (§8.5). Called when the announcement has been heard: from here on the assistant
+        takes no part. A transfer that nobody takes is told to the caller, and the conversation goes on or ends as its
+        `fallbackPlan` says. `artifact.transfers[].status` is what the far end has told; without word from it there is
+        none."""
         assert self._record is not None
         assert self._messages is not None
         assert self._session is not None
-        record, plan = self._record, destination.transfer_plan
+        record, plan, session = self._record, destination.transfer_plan, self._session
+        session.step_aside()
         wire = without_secrets(destination.wire(), Destination)
-        transfer: JsonObject = {
-            "destination": wire,
-            "mode": plan.mode if plan is not None else "blind-transfer",
-            "status": "failed",
-        }
+        transfer: JsonObject = {"destination": wire, "mode": plan.mode if plan is not None else "blind-transfer"}
         record.transfers.append(transfer)
         record.destination = wire
-        formatted = self._session.history
+        formatted = session.history
         self._messages.send(
             "status-update",
             status="forwarding",
             destination=wire,
             messages=formatted.messages(),
-            messagesOpenAIFormatted=self._session.openai_messages(),
+            messagesOpenAIFormatted=session.openai_messages(),
             transcript=formatted.transcript(),
         )
         self._messages.send("transfer-update", destination=wire)
@@ -288,66 +322,76 @@ class PhoneCall(ABC):
         self._log.info("transfer", verb=verb, destination=destination.sip_uri or destination.number)
         try:
             if verb == "bye":
-                transfer["status"] = "completed"
                 record.happened(CallEvent.FORWARDED)
-                self.end(FORWARDED)
             elif verb == "dial":
                 await self._dial(destination, transfer)
             else:
-                target = refer_target(destination)
-                record.happened(CallEvent.FORWARDED)
-                # The REFER may make the channel leave at once: the reason must stand before that is heard of.
-                self._ending = FORWARDED
-                await self._channel.redirect(f"PJSIP/{target}")
-                transfer["status"] = "completed"
-                # The far end hangs up when it has followed; a BYE of ours would overtake the REFER.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_REFER_SECONDS):
-                        await self._gone.wait()
-                if self._serving is not None:
-                    self._serving.cancel()
+                await self._refer(destination, transfer)
+            reason = None
         except (AriError, ValueError) as fault:
-            self._ending = None
-            record.state = CallState.IN_PROGRESS
-            await self._transfer_failed(destination, str(fault))
+            transfer["status"] = "failed"
+            reason = str(fault)
+        status = transfer.get("status")
+        if status in (None, "completed"):
+            self.end(FORWARDED)
+            return
+        if record.happened(CallEvent.RETURNED):
+            self._save(record)
+        self._messages.send("status-update", status=record.state.value)
+        session.come_back()
+        await self._transfer_failed(destination, status, reason or f"the far end: {status}")
+
+    async def _refer(self, destination: Destination, transfer: JsonObject) -> None:
+        """Have the caller's telephone call the destination; one that does not is brought back."""
+        assert self._record is not None
+        assert self._legs is not None
+        target = refer_target(destination)
+        self._record.happened(CallEvent.FORWARDED)
+        self._referred = transfer
+        try:
+            status = await refer(self._services.ari, self._channel, target, gone=self._gone)
+        finally:
+            self._referred = None
+        if status is not None:
+            transfer["status"] = status
+        if status not in (None, "completed"):
+            await self._legs.connect()
 
     async def _dial(self, destination: Destination, transfer: JsonObject) -> None:
         """Dial a second leg and join both; our own part of the call is over when either side hangs up."""
         assert self._record is not None
         assert self._legs is not None
-        status = await dial_and_bridge(
-            self._services.ari,
-            self._legs,
-            destination,
-            call_id=self._record.id,
-            caller_id=destination.caller_id or self._record.customer.get("number") or "",
-            answered=lambda: self._forwarded(transfer),
-        )
-        transfer["status"] = status
-        if status == "completed":
-            self.end(FORWARDED)
-            return
-        await self._transfer_failed(destination, status)
+        try:
+            transfer["status"] = await dial_and_bridge(
+                self._services.ari,
+                self._legs,
+                destination,
+                call_id=self._record.id,
+                caller_id=destination.caller_id or self._record.customer.get("number") or "",
+                answered=lambda: self._forwarded(transfer),
+            )
+        except asyncio.CancelledError:  # the caller hung up
+            transfer["status"] = "completed" if transfer.get("status") == "connected" else "cancelled"
+            raise
 
     def _forwarded(self, transfer: JsonObject) -> None:
         transfer["status"] = "connected"
         if self._record is not None:
             self._record.happened(CallEvent.FORWARDED)
 
-    async def _transfer_failed(self, destination: Destination, reason: str) -> None:
+    async def _transfer_failed(self, destination: Destination, status: str, message: str) -> None:
         assert self._session is not None
-        self._log.warning("transfer_failed", reason=reason)
+        self._log.warning("transfer_failed", reason=message)
         plan = destination.transfer_plan.fallback_plan if destination.transfer_plan is not None else None
-        ending = {
-            "busy": Ending("call.forwarding.operator-busy", reason),
-            "no-answer": Ending("call.forwarding.no-answer", reason),
-        }.get(reason, Ending("call.in-progress.error-transfer-failed", reason))
+        reason = {"busy": "call.forwarding.operator-busy", "no-answer": "call.forwarding.no-answer"}.get(
+            status, "call.in-progress.error-transfer-failed"
+        )
         text = "I'm sorry, the transfer did not work."
         if plan is not None:
             text = plan.message if isinstance(plan.message, str) else (plan.message.content or text)
         await self._session.say(text)
         if plan is None or plan.end_call_enabled is not False:
-            self.end(ending)
+            self.end(Ending(reason, message))
 
     # -- the end --------------------------------------------------------------------------------------------
 

@@ -90,6 +90,11 @@ class Replies:
         self.times: list[TurnTimes] = []
         self.speculation = Speculation()
 
+    @property
+    def protected(self) -> bool:
+        """What is being prepared or said cannot be interrupted."""
+        return self.reply is not None and self.reply.protected
+
     def run_in(self, group: asyncio.TaskGroup, writer: ReplyWriter, *, started: float) -> None:
         """From now on replies can be given; `started` is when the call was answered."""
         self._group = group
@@ -137,7 +142,7 @@ class Replies:
             confirmed=True,
             protected=protected and clauses is not None,
         )
-        self._begin(reply, self._answer_text(reply, None) if clauses is None else self._say(reply, clauses))
+        self._begin(reply, self._answer_text(reply, None) if clauses is None else self._say_all(reply, clauses))
 
     def speak_by_prompt(self, prompts: Sequence[str]) -> None:
         """The model speaks, with these further instructions."""
@@ -150,7 +155,7 @@ class Replies:
             self._preface.append(text)
             return
         reply = self._own_words()
-        self._begin(reply, self._say(reply, pieces(text)))
+        self._begin(reply, self._say_all(reply, pieces(text)))
 
     async def say(self, text: str) -> None:
         """Say `text`, which cannot be interrupted, and return when it has been heard. Belongs to no task of ours."""
@@ -246,6 +251,12 @@ class Replies:
         finally:
             await clauses.aclose()
 
+    async def _say_all(self, reply: Reply, clauses: Sequence[str]) -> None:
+        """Fixed words, which may end the call as an answer's do."""
+        await self._say(reply, clauses)
+        if self._ends_by_phrase(" ".join(clauses)):
+            self._end(END_PHRASE)
+
     async def _say(self, reply: Reply, clauses: Sequence[str]) -> None:
         await self._speak(reply, texts(clauses))
 
@@ -288,13 +299,31 @@ class Replies:
         """Stop speaking at once; only what was heard goes into the history."""
         reply = self.reply
         if self._task is not None:
-            self._task.cancel()
+            if self._task is not asyncio.current_task():  # one that hands the caller over goes on with that
+                self._task.cancel()
             self.reply = self._task = None
         spoken = self._line.playout.close()
         if reply is not None:
             if reply.confirmed.is_set():
                 self._bill(reply)
             self._commit_bot(spoken, reply)
+
+    def drop(self) -> None:
+        """Something else takes the floor: what is being said is cut, what is being prepared for a caller who had not
+        finished is withdrawn. What they had finished saying is written down."""
+        reply = self.reply
+        if reply is None or reply.confirmed.is_set():
+            if reply is not None:
+                self.commit_caller(reply)
+            self.cut()
+        else:
+            self.withdraw()
+        self.awaited_since = None
+
+    def wait_anew(self) -> None:
+        """What has been waited for until now does not count."""
+        if self.awaited_since is not None:
+            self.awaited_since = self._now()
 
     # -- taking it back -------------------------------------------------------------------------------------
 

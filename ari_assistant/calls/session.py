@@ -122,6 +122,7 @@ class Session:
         self._started = self._now()
         self._opening = Opening(now=self._started)
         self._group: asyncio.TaskGroup | None = None
+        self._stream: MediaStream | None = None
         self._minutes = Minutes(messages, system=self.system, turn=lambda: self._turns.turn, log=log)
         self.used = Consumption()
         # hearing
@@ -181,10 +182,14 @@ class Session:
         )
         self._hang_told = False
         self._finishing = False
+        self._on_hold = False
+        self._aside_since: float | None = None
+        """When the caller was handed over, while they are."""
         self._broken = False
         # time
         self._silence = SilenceTimer(assistant.silence_timeout_seconds or 30, now=self._started)
         self._max_seconds = assistant.max_duration_seconds or 600
+        self._seconds_aside = 0.0
         self._hooks = Hooks.of(assistant, now=self._started)
         self._actions = HookActions(
             self,
@@ -281,18 +286,56 @@ class Session:
     def key(self, key: str) -> None:
         """The caller pressed a key of their telephone (0-9, *, #, A-D)."""
         self._log.info("key", key=Private(key), listened_to=self._keypad is not None)
-        if self._keypad is None or self._group is None or self._finishing:
+        if self._keypad is None or not self._takes_part:
             return
         self._hooks.caller_spoke()
-        reply = self._replies.reply
-        if self._turns.state not in _AUDIBLE or (reply is not None and not reply.protected):
-            if self._turns.state in (TurnState.HEARING, TurnState.PAUSING, TurnState.THINKING):
-                self._withdraw()
-            self._replies.cut()
-            self._turns.close_turn()
-        entry = self._keypad.push(key, now=self._now())
+        now = self._now()
+        self._silence.receive(True, now=now)
+        entry = self._keypad.push(key, now=now)
+        alone = entry is None and not self._keypad.collecting
+        # A delimiter alone is no entry: it skips what is being said, and takes no words from anybody.
+        if not self._replies.protected and (self._turns.state in _AUDIBLE or not alone):
+            self._minutes.caller_speaks(False)
+            self._weighing.stop()
+            self._replies.drop()
+            self._listening.forget()
+            self._turns.press_key()
         if entry is not None:
             self._keyed(entry)
+
+    def hold(self, on_hold: bool) -> None:
+        """The caller puts the call on hold, or takes it back (RFC 3264 §8.4). On hold nothing is said and nothing is
+        listened to: what comes is the music of their telephone. The clocks of silence stand still, the longest duration
+        does not. The sentence that was cut is said again afterwards."""
+        if on_hold is self._on_hold:
+            return
+        self._log.info("hold", on=on_hold)
+        self._on_hold = on_hold
+        if on_hold:
+            self._line.playout.pause()
+            return
+        self._line.playout.unpause()
+        self._replies.wait_anew()
+        self._restart_clocks()
+
+    def step_aside(self) -> None:
+        """The caller is handed over to somebody else: from now on nothing is said, heard or done here, and no clock of
+        the assistant's ends the call. May be called by the reply that hands over."""
+        self._aside_since = self._now()
+        self._weighing.stop()
+        self._replies.drop()
+        self._listening.forget()
+        self._turns.reply_over(self._turns.begin_turn(), now=self._aside_since)
+
+    def come_back(self) -> None:
+        """Nobody has taken the caller: the conversation goes on, and its clocks begin anew."""
+        if self._aside_since is None:
+            return
+        self._seconds_aside += self._now() - self._aside_since
+        self._aside_since = None
+        self._restart_clocks()
+        if self._stream is not None and self._stream.gone:
+            self.lost("the media process ended while the caller was being handed over")
 
     def conversation(self) -> Conversation:
         """What it has come to so far."""
@@ -318,6 +361,7 @@ class Session:
         self._minutes.history = History(started_ms=started_ms)
         self._silence.receive(True, now=self._started)
         self._hooks = Hooks.of(self._assistant, now=self._started)
+        self._stream = stream
         self._line.attach(stream)
         try:
             async with asyncio.TaskGroup() as group:
@@ -346,6 +390,7 @@ class Session:
         self._finishing = True
         await self._replies.say(text)
         self._finishing = False
+        self._restart_clocks()
 
     def announce(self, text: str, ending: Ending) -> None:
         """Say `text`, which cannot be interrupted, and end the call."""
@@ -378,6 +423,8 @@ class Session:
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
         """See `hearing.Ear`."""
         self._opening.receive_packet(now=now)
+        if self._on_hold or self._aside_since is not None:
+            return
         self._listening.receive(frame, narrow)
         self._echo.heard(narrow)
         if speech and self._echo.is_echo():
@@ -387,6 +434,8 @@ class Session:
     def lost(self, reason: str) -> None:
         """See `media.handle.Listener`."""
         self._log.error("media_lost", reason=reason)
+        if self._aside_since is not None:  # the caller talks to somebody else
+            return
         self._end(Ending("call.in-progress.error-vapifault-worker-died", reason))
 
     def failed(self, fault: Exception) -> None:
@@ -405,6 +454,13 @@ class Session:
         self._echo.sent(sent)
         self._speaker.tick()
         self._listening.tick(sent)
+        if self._aside_since is not None:
+            return
+        seconds = now - self._started - self._seconds_aside
+        if self._on_hold:
+            if seconds >= self._max_seconds:  # nobody would hear a farewell
+                self._end(MAX_DURATION)
+            return
         self._watch_the_reply(now)
         self._obey(self._turns.handle_deadline(now))
         if self._keypad is not None and (entry := self._keypad.handle_deadline(now)) is not None:
@@ -412,12 +468,12 @@ class Session:
         if self._finishing:
             self._silence.receive(True, now=now)
             return
-        typing = self._keypad is not None and self._keypad.collecting
+        typing = self._keypad is not None and self._keypad.completes
         busy = self._turns.state is not TurnState.LISTENING or self._replies.reply is not None or typing
-        self._actions.act(self._hooks.tick(busy, seconds=now - self._started, now=now))
+        self._actions.act(self._hooks.tick(busy, seconds=seconds, now=now))
         if self._silence.receive(busy, now=now):
             self._finish(SILENCE)
-        elif now - self._started >= self._max_seconds:
+        elif seconds >= self._max_seconds:
             self._finish(MAX_DURATION)
 
     def _open_the_line(self, now: float) -> None:
@@ -426,6 +482,12 @@ class Session:
             self._speaker.begin()
         elif not self._opening.over:
             self._line.comfort()
+
+    def _restart_clocks(self) -> None:
+        """Silence begins now."""
+        now = self._now()
+        self._silence.receive(True, now=now)
+        self._hooks.restart(now=now)
 
     def _watch_the_reply(self, now: float) -> None:
         """Is the answer late?"""
@@ -520,8 +582,7 @@ class Session:
 
     def _keyed(self, keys: str) -> None:
         """An entry of the keypad is complete: it is what the caller says (§8.6)."""
-        reply = self._replies.reply
-        if reply is not None and reply.protected and self._turns.state in _AUDIBLE:
+        if self._replies.protected:
             self._replies.cut()
         self.caller_wrote(f"User's Keypad Entry: {keys}")
 
@@ -543,17 +604,25 @@ class Session:
 
     # -- what hooks may do ----------------------------------------------------------------------------------
 
+    @property
+    def _takes_part(self) -> bool:
+        """The assistant talks with the caller, and not yet its last words."""
+        return self._group is not None and not self._finishing and self._aside_since is None
+
     def say_soon(self, text: str, *, preface: bool) -> None:
         """See `Conductor`."""
-        self._replies.say_soon(text, preface=preface)
+        if self._takes_part:
+            self._replies.say_soon(text, preface=preface)
 
     def speak_by_prompt(self, prompts: list[str]) -> None:
         """See `Conductor`."""
-        self._replies.speak_by_prompt(prompts)
+        if self._takes_part:
+            self._replies.speak_by_prompt(prompts)
 
     def caller_wrote(self, text: str) -> None:
         """See `Conductor`; also an entry of the keypad (§8.6)."""
-        self._replies.answer(self._turns.begin_turn(), text)
+        if self._takes_part:
+            self._replies.answer(self._turns.begin_turn(), text)
 
     def add_message(self, role: str, text: str) -> None:
         """See `Conductor`."""
@@ -563,12 +632,12 @@ class Session:
 
     async def send_on(self, destination: Destination) -> None:
         """See `Conductor`."""
-        if self._group is not None:
+        if self._takes_part:
             await self._transfer(destination)
 
     def hang_up(self) -> None:
         """See `Conductor`."""
-        if self._group is not None and not self._finishing:
+        if self._takes_part:
             self._finish(ASSISTANT_ENDED)
 
     async def _run_tools(self, tools: Mapping[str, Offered], calls: list[ToolCall]) -> list[Outcome]:

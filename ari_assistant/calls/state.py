@@ -24,6 +24,8 @@ class CallEvent(Enum):
     DIALLED = "dialled"
     ANSWERED = "answered"
     FORWARDED = "forwarded"
+    RETURNED = "returned"
+    """Nobody has taken the caller."""
     ENDED = "ended"
 
 
@@ -35,7 +37,7 @@ TRANSITIONS: Final[dict[CallState, dict[CallEvent, CallState]]] = {
         CallEvent.ENDED: CallState.ENDED,
     },
     CallState.IN_PROGRESS: {CallEvent.FORWARDED: CallState.FORWARDING, CallEvent.ENDED: CallState.ENDED},
-    CallState.FORWARDING: {CallEvent.ENDED: CallState.ENDED},
+    CallState.FORWARDING: {CallEvent.RETURNED: CallState.IN_PROGRESS, CallEvent.ENDED: CallState.ENDED},
     CallState.ENDED: {},
 }
 

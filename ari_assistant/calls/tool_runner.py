@@ -303,10 +303,13 @@ class ToolRunner:
                     return [Outcome(call, result_text(answer["error"]), failed=True)]
                 destination = _destination_schema.validate_python(answer.get("destination"))
                 message = _tool_message(answer.get("message"))
-            except (WebhookFailed, ValidationError) as fault:
-                faults = validation_messages(fault) if isinstance(fault, ValidationError) else [str(fault)]
-                log.warning("transfer_unanswered", call_id=self._call_id, reason="; ".join(faults))
+            except WebhookFailed as fault:
+                log.warning("transfer_unanswered", call_id=self._call_id, reason=str(fault)[:500])
                 return [Outcome(call, "Nobody said where to.", failed=True)]
+            except ValidationError as fault:
+                reason = "; ".join(validation_messages(fault))
+                log.warning("transfer_destination_unusable", call_id=self._call_id, reason=reason[:500])
+                return [Outcome(call, "The destination is not usable.", failed=True)]
         if destination is None:
             known = ", ".join(address_of(d) for d in tool.destinations or ())
             return [Outcome(call, f"destination must be one of: {known}", failed=True)]

@@ -13,24 +13,44 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from ari_assistant.ari.client import AriClient
-from ari_assistant.ari.errors import AriError
+from ari_assistant.ari.errors import AriError, AriRequestError
 from ari_assistant.ari.events import AriEvent
+from ari_assistant.ari.resources import Channel
 from ari_assistant.calls.legs import Legs
 from ari_assistant.calls.own_ids import DIALLED, OwnIds
 from ari_assistant.dialogue.address import AddressRefused, filled_sip_uri, one_line
 from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.template import Fill, fill_for_speech
 from ari_assistant.dialogue.tools import filled
+from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.error import validation_messages
 
-__all__ = ["dial_and_bridge", "filled_destination", "is_redirect", "refer_target", "sip_headers"]
+__all__ = [
+    "REFER_CONTEXT",
+    "dial_and_bridge",
+    "filled_destination",
+    "is_redirect",
+    "refer",
+    "refer_target",
+    "sip_headers",
+]
+
+log = get_logger("calls.transfer")
 
 _BUSY = frozenset({17})
 """Q.850 causes: user busy."""
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,128}")
 _NO_ANSWER = frozenset({18, 19, 20, 127})
+_BY_SIP_STATUS = {486: "busy", 600: "busy", 408: "no-answer", 480: "no-answer", 487: "no-answer"}
+_REFER_SECONDS = 40.0
+"""So long we wait to hear what became of a REFER: a little longer than its transaction lasts (RFC 3261, timer F)."""
+REFER_CONTEXT = "ari-assistant-transfer"
+"""Of our dialplan: see `asterisk-conf/extensions.conf`."""
+_EXTENSION = "refer"
+_REFER_TO = "ARI_ASSISTANT_REFER_TO"
+_APP = "ARI_ASSISTANT_APP"
 _REDIRECTED = 23
 """Q.850: redirection to new destination."""
 
@@ -92,6 +112,57 @@ def sip_headers(destination: Destination) -> dict[str, str]:
 def _status(cause: int) -> str:
     """Why the dialled leg was not answered."""
     return "busy" if cause in _BUSY else "no-answer" if cause in _NO_ANSWER else "failed"
+
+
+async def refer(ari: AriClient, channel: Channel, target: str, *, gone: asyncio.Event) -> str | None:
+    """Have the caller's telephone call `target` (RFC 3515) and return what it says that became of it.
+
+    `completed`; `busy`, `no-answer` or `failed` when it refuses, or the destination does: the channel is back in the
+    application then, and in no bridge. None when nothing is known: the caller has left (`gone`) or has said nothing
+    for 40 seconds. Raises AriError.
+
+    ARI's own redirect tells nobody how it ended. Transfer() in the dialplan does, so the channel goes there and comes
+    back; on an Asterisk without our context the REFER is sent blind.
+    """
+    if not await _reports(channel):
+        log.warning(
+            "refer_outcome_unknown",
+            channel=channel.id,
+            cure=f"add [{REFER_CONTEXT}] to this Asterisk's extensions.conf",
+        )
+        await channel.redirect(f"PJSIP/{target}")
+        # The far end hangs up when it has followed; a BYE of ours would overtake the REFER.
+        await asyncio.wait({leaving := asyncio.ensure_future(gone.wait())}, timeout=_REFER_SECONDS)
+        leaving.cancel()
+        return None
+    await ari.applications.subscribe(ari.app, f"channel:{channel.id}")
+    await channel.setChannelVar(_APP, ari.app)  # the one to come back to
+    # A comma would end the argument of Transfer().
+    await channel.setChannelVar(_REFER_TO, f"PJSIP/{target.replace(',', '%2C')}")
+    back = ari.expect_start(channel.id)
+    leaving = asyncio.ensure_future(gone.wait())
+    try:
+        await channel.continueInDialplan(context=REFER_CONTEXT, extension=_EXTENSION)
+        both: set[asyncio.Future[Any]] = {back, leaving}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED, timeout=_REFER_SECONDS)
+        if not back.done():
+            return None
+        status, code = (*back.result().args, "", "")[:2]
+        log.info("refer_answered", channel=channel.id, status=status, code=code)
+        if status == "SUCCESS":
+            return "completed"
+        return _BY_SIP_STATUS.get(int(code) if code.isdecimal() else 0, "failed")
+    finally:
+        leaving.cancel()
+        back.cancel()
+
+
+async def _reports(channel: Channel) -> bool:
+    """The dialplan has the extension that tells how a REFER ended."""
+    try:
+        return await channel.getChannelVar(f"DIALPLAN_EXISTS({REFER_CONTEXT},{_EXTENSION},1)") == "1"
+    except AriRequestError:  # func_dialplan is not loaded
+        return False
 
 
 async def dial_and_bridge(

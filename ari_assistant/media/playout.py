@@ -150,6 +150,7 @@ class Playout:
         self._playing = 0
         self._finished = False
         self._held = False
+        self._paused = False
         self._told = 0
         """Samples that the sink has told of since it was flushed."""
         self._given = False
@@ -161,9 +162,9 @@ class Playout:
         return self._turn
 
     @property
-    def held(self) -> bool:
-        """The open reply is silent for the time being."""
-        return self._held
+    def silent(self) -> bool:
+        """Nothing goes out for the time being."""
+        return self._held or self._paused
 
     def open(self, turn: int) -> None:
         """Begin reply `turn`; an earlier one is dropped with all that it had queued."""
@@ -182,7 +183,7 @@ class Playout:
         if pcm.size:
             newest.chunks.append(pcm)
             newest.samples += pcm.size
-            if not self._held:
+            if not self.silent:
                 self._given = True
                 self._sink.play(pcm)
         return True
@@ -206,8 +207,27 @@ class Playout:
         rest = self._clauses[self._playing :]
         if rest and 0 < rest[0].played < rest[0].samples:
             rest[0].rewind()
-        for clause in rest:
-            if clause.played < clause.samples:
+        self._give(rest)
+
+    def pause(self) -> None:
+        """Nobody listens: whatever reply is open, and whichever is opened, waits until `unpause`."""
+        self._paused = True
+        self._flush()
+
+    def unpause(self) -> None:
+        """Somebody listens again: go on at the beginning of the clause that was cut."""
+        if not self._paused:
+            return
+        self._paused = False
+        rest = self._clauses[self._playing :]
+        if rest and rest[0].played < rest[0].samples:
+            rest[0].played = 0
+        self._give(rest)
+
+    def _give(self, clauses: list[_Clause]) -> None:
+        """Have the sink play what is left of them."""
+        for clause in clauses:
+            if clause.played < clause.samples and not self.silent:
                 self._given = True
                 self._sink.play(clause.pcm[clause.played :])
 

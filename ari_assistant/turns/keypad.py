@@ -30,6 +30,11 @@ class KeypadInput:
         """Keys have come, and the entry is not complete."""
         return bool(self._keys)
 
+    @property
+    def completes(self) -> bool:
+        """… but will be, without another key."""
+        return bool(self._keys and self._plan.timeout_seconds)
+
     def push(self, key: str, *, now: float) -> str | None:
         """A key was pressed; the entry when it is complete (without its delimiter). A delimiter alone is none."""
         self._last = now

@@ -88,20 +88,48 @@ class TurnEvent(Enum):
     """What was said over the reply interrupts it."""
     DISMISS = "dismiss"
     """… does not."""
+    KEY = "key"
+    """A key of the telephone takes the floor: what was being said, on either side, is over."""
+    ENTRY = "entry"
+    """Something else than a voice is to be answered: a keypad entry, a message that was put in."""
 
 
 _S, _E = TurnState, TurnEvent
 
 TRANSITIONS: Final[dict[TurnState, dict[TurnEvent, TurnState]]] = {
-    _S.LISTENING: {_E.VOICE: _S.HEARING, _E.REPLY_HEARD: _S.SPEAKING},
-    _S.HEARING: {_E.PAUSE: _S.PAUSING, _E.REPLY_HEARD: _S.OVERLAPPING},
-    _S.PAUSING: {_E.VOICE: _S.HEARING, _E.ENDPOINT: _S.THINKING, _E.REPLY_HEARD: _S.SPEAKING},
-    _S.THINKING: {_E.VOICE: _S.HEARING, _E.REPLY_HEARD: _S.SPEAKING, _E.REPLY_OVER: _S.LISTENING},
+    _S.LISTENING: {
+        _E.VOICE: _S.HEARING,
+        _E.REPLY_HEARD: _S.SPEAKING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
+    },
+    _S.HEARING: {
+        _E.PAUSE: _S.PAUSING,
+        _E.REPLY_HEARD: _S.OVERLAPPING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
+    },
+    _S.PAUSING: {
+        _E.VOICE: _S.HEARING,
+        _E.ENDPOINT: _S.THINKING,
+        _E.REPLY_HEARD: _S.SPEAKING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
+    },
+    _S.THINKING: {
+        _E.VOICE: _S.HEARING,
+        _E.REPLY_HEARD: _S.SPEAKING,
+        _E.REPLY_OVER: _S.LISTENING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
+    },
     _S.SPEAKING: {
         _E.VOICE: _S.OVERLAPPING,
         _E.BARGE_IN: _S.PAUSING,
         _E.REPLY_OVER: _S.LISTENING,
         _E.REPLY_OVER_KEPT: _S.PAUSING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
     },
     _S.OVERLAPPING: {
         _E.PAUSE: _S.SPEAKING,
@@ -109,12 +137,16 @@ TRANSITIONS: Final[dict[TurnState, dict[TurnEvent, TurnState]]] = {
         _E.BARGE_IN: _S.HEARING,
         _E.REPLY_OVER: _S.HEARING,
         _E.REPLY_OVER_KEPT: _S.HEARING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
     },
     _S.HOLDING: {
         _E.PAUSE: _S.DOUBTING,
         _E.BARGE_IN: _S.HEARING,
         _E.REPLY_OVER: _S.HEARING,
         _E.REPLY_OVER_KEPT: _S.HEARING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
     },
     _S.DOUBTING: {
         _E.VOICE: _S.HOLDING,
@@ -122,6 +154,8 @@ TRANSITIONS: Final[dict[TurnState, dict[TurnEvent, TurnState]]] = {
         _E.DISMISS: _S.SPEAKING,
         _E.REPLY_OVER: _S.PAUSING,
         _E.REPLY_OVER_KEPT: _S.PAUSING,
+        _E.KEY: _S.LISTENING,
+        _E.ENTRY: _S.THINKING,
     },
 }
 
@@ -354,18 +388,24 @@ class TurnTaking:
             return [SpeechPaused(self.turn, self.last_voice), *self.handle_deadline(now)]
         return []
 
-    def close_turn(self) -> None:
-        """Something else than the caller's voice ends what they were saying (a key was pressed)."""
-        if self.state in (TurnState.HEARING, TurnState.PAUSING):
-            self.state = TurnState.LISTENING
+    def press_key(self) -> None:
+        """A key was pressed: what the caller was saying is over, and so is a reply, which whoever plays it cuts. A
+        protected reply that is heard goes on, and what is said over it is kept."""
+        if self._reply is not None and self._protected:
+            return
+        self._drop_reply()
+        self._step(TurnEvent.KEY)
 
     def begin_turn(self) -> int:
-        """A turn without voice (keys, a message that was put in); returns its number."""
+        """A turn without voice (keys, a message that was put in) takes the floor; returns its number."""
         self.turn += 1
+        self._drop_reply()
+        self._step(TurnEvent.ENTRY)
+        return self.turn
+
+    def _drop_reply(self) -> None:
         self._reply = None
         self._judging = self._kept = False
-        self.state = TurnState.THINKING
-        return self.turn
 
     @property
     def may_speak_at(self) -> float:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
-from ari_assistant.vapi.base import Contract, JsonObject
+from ari_assistant.vapi.base import Contract, JsonObject, chosen_by
 from ari_assistant.vapi.plans import SummaryPlan
 from ari_assistant.vapi.sip_uri import SipUri
 
 __all__ = ["AnyDestination", "CustomMessage", "Destination", "TransferPlan"]
+
+
+_NOT_YET = ("warm-transfer-", "blind-transfer-add-summary-to-sip-header")
+"""Modes of the contract that would be done blind, or without their summary: refused rather than pretended."""
 
 
 class CustomMessage(Contract):
@@ -31,16 +35,7 @@ class TransferFallbackPlan(Contract):
 class TransferPlan(Contract):
     """How a call is sent on (§8.5). Times in seconds."""
 
-    mode: Literal[
-        "blind-transfer",
-        "blind-transfer-add-summary-to-sip-header",
-        "warm-transfer-say-message",
-        "warm-transfer-say-summary",
-        "warm-transfer-twiml",
-        "warm-transfer-wait-for-operator-to-speak-first-and-then-say-message",
-        "warm-transfer-wait-for-operator-to-speak-first-and-then-say-summary",
-        "warm-transfer-experimental",
-    ] = "blind-transfer"
+    mode: Literal["blind-transfer"] = "blind-transfer"
     message: str | CustomMessage | None = None
     timeout: Annotated[float, Field(ge=1, le=600)] | None = None
     sip_verb: Literal["refer", "bye", "dial"] | None = None
@@ -53,6 +48,14 @@ class TransferPlan(Contract):
     sip_headers_in_refer_to_enabled: bool | None = None
     fallback_plan: TransferFallbackPlan | None = None
     transfer_assistant: JsonObject | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _exists(cls, given: Any) -> Any:
+        mode = given.get("mode") if isinstance(given, dict) else None
+        if isinstance(mode, str) and mode.startswith(_NOT_YET):
+            raise ValueError(f"mode must be blind-transfer: {mode} does not exist here yet")
+        return given
 
 
 class Destination(Contract):
@@ -96,5 +99,10 @@ class AssistantDestination(Contract):
     description: str | None = None
 
 
-AnyDestination = Annotated[Destination | AssistantDestination, Field(union_mode="left_to_right")]
+AnyDestination = Annotated[
+    Annotated[Destination, Tag("[sip]")]
+    | Annotated[Destination, Tag("[number]")]
+    | Annotated[AssistantDestination, Tag("[assistant]")],
+    chosen_by("type", ("sip", "number", "assistant")),
+]
 """What a `transferCall` tool or a `transfer-destination-request` may name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ari_assistant.vapi.base import Contract, JsonObject, OpenContract
 from ari_assistant.vapi.secret import DATA
@@ -204,6 +204,15 @@ class CompliancePlan(Contract):
     pci_enabled: bool | JsonObject | None = None
     security_filter_plan: JsonObject | None = None
     recording_consent_plan: JsonObject | None = None
+
+    @model_validator(mode="after")
+    def _asks_nobody(self) -> CompliancePlan:
+        if self.recording_consent_plan is not None:
+            raise ValueError(
+                "recordingConsentPlan must be left out: asking for consent does not exist here yet. To record"
+                " nothing, set artifactPlan.recordingEnabled to false"
+            )
+        return self
 
 
 class BackgroundSpeechDenoisingPlan(Contract):

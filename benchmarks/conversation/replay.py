@@ -143,7 +143,7 @@ class _RealLine:
         self.flags: list[bool] = []
 
     def frame(self, index: int, *, held: bool) -> bool:
-        if held and not self._playout.held:
+        if held and not self._playout.silent:
             self._playout.hold()
         elif not held:
             self._playout.resume()

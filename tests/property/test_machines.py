@@ -18,6 +18,23 @@ from ari_assistant.turns.turn_taking import (
     TurnTaking,
 )
 
+_WITH_A_REPLY = {TurnState.SPEAKING, TurnState.OVERLAPPING, TurnState.HOLDING, TurnState.DOUBTING}
+
+
+class Watched(TurnTaking):
+    """Notes each event that the machine takes, and what its state should be by the table alone."""
+
+    def __init__(self, options: TurnOptions | None = None, *, now: float = 0.0) -> None:
+        self.by_the_table = TurnState.LISTENING
+        super().__init__(options, now=now)
+
+    def _step(self, event: TurnEvent) -> bool:
+        taken = super()._step(event)
+        if taken:
+            self.by_the_table = TRANSITIONS[self.by_the_table][event]
+        return taken
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("frames"), st.booleans(), st.integers(1, 60)),
@@ -36,7 +53,7 @@ steps = st.lists(
 def test_turn_taking_takes_anything_in_any_state(
     script: list[tuple[str, bool, int]], num_words: int, voice_seconds: float
 ) -> None:
-    machine = TurnTaking(TurnOptions(num_words=num_words, voice_seconds=voice_seconds), now=0.0)
+    machine = Watched(TurnOptions(num_words=num_words, voice_seconds=voice_seconds), now=0.0)
     now = 0.0
     turn = 0
     protected = False
@@ -57,11 +74,11 @@ def test_turn_taking_takes_anything_in_any_state(
         elif kind == "verdict":
             commands += machine.overlap(machine.turn + number, flag, now=now)
         elif kind == "key":
-            machine.close_turn()
+            machine.press_key()
             turn = machine.begin_turn() if flag else turn
         else:
             commands += machine.reply_over(machine.turn + number, now=now)
-        assert machine.state in TurnState
+        assert machine.state is machine.by_the_table, "no change of state but by an event of the table"
         for command in commands:
             assert command.turn == machine.turn or isinstance(command, SpeechStarted)
             if isinstance(command, SpeechStarted):
@@ -75,12 +92,43 @@ def test_turn_taking_takes_anything_in_any_state(
         assert machine.turn == turn
 
 
+@given(steps)
+def test_whatever_went_before_a_key_frees_the_floor_unless_a_protected_reply_is_heard(
+    script: list[tuple[str, bool, int]],
+) -> None:
+    machine = TurnTaking(now=0.0)
+    now = 0.0
+    protected = False
+    for kind, flag, number in script:
+        if kind == "frames":
+            for _ in range(number):
+                now += 0.02
+                machine.receive_frame(flag, now=now)
+        elif kind == "heard":
+            machine.reply_heard(machine.turn, now=now, protected=flag)
+            protected = flag
+        elif kind == "over":
+            machine.reply_over(machine.turn, now=now)
+    before = machine.state
+    machine.press_key()
+    if before in _WITH_A_REPLY and protected:
+        assert machine.state is before
+    else:
+        assert machine.state is TurnState.LISTENING
+        assert machine.reply_over(machine.turn, now=now) == [], "nothing is left of the reply that was cut"
+        assert machine.state is TurnState.LISTENING
+    turn = machine.turn
+    assert machine.begin_turn() == turn + 1
+    assert machine.state is TurnState.THINKING
+
+
 def test_every_state_of_turn_taking_can_be_reached_and_left() -> None:
     assert set(TRANSITIONS) == set(TurnState)
     reached = {target for table in TRANSITIONS.values() for target in table.values()}
     assert reached == set(TurnState)
     used = {event for table in TRANSITIONS.values() for event in table}
     assert used == set(TurnEvent)
+    assert all({TurnEvent.KEY, TurnEvent.ENTRY} <= set(table) for table in TRANSITIONS.values())
 
 
 @given(st.lists(st.sampled_from(list(call_state.CallEvent)), max_size=12))

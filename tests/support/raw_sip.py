@@ -26,6 +26,8 @@ class RawCall(asyncio.DatagramProtocol):
         self.acknowledge: Callable[[], None] = lambda: None
         self.request: Callable[[str, int, bytes, bytes], bytes] = lambda *_: b""
         """`request(method, cseq, headers, body)`: a request within the dialog."""
+        self.acknowledge_again: Callable[[int], None] = lambda _: None
+        """`acknowledge_again(cseq)`: of a further INVITE's 200."""
         self.challenge = ""
         """`WWW-Authenticate` of a 401."""
         self.to_tag = ""
@@ -41,6 +43,18 @@ class RawCall(asyncio.DatagramProtocol):
         """One datagram to Asterisk."""
         assert self.transport is not None
         self.transport.sendto(data)
+
+    async def received(self, method: bytes, *, timeout: float = 15) -> bytes:
+        """The next request of a method, whole. What comes before it is dropped."""
+        async with asyncio.timeout(timeout):
+            while not (request := await self.responses.get()).startswith(method):
+                pass
+        return request
+
+    def answer(self, request: bytes, status: bytes) -> None:
+        """Answer a request from the far end: `b"202 Accepted"`."""
+        kept = [line for line in request.split(b"\r\n") if re.match(rb"(Via|From|To|Call-ID|CSeq):", line)]
+        self.send(b"SIP/2.0 " + status + b"\r\n" + b"\r\n".join(kept) + b"\r\nContent-Length: 0\r\n\r\n")
 
     async def final(self, *, timeout: float = 15) -> int:
         """The status of the final response, 0 when there is none in time."""
@@ -97,6 +111,7 @@ async def raw_call(
 
     call.acknowledge = lambda: call.send(request("ACK", 1, call.to_tag))
     call.request = lambda method, cseq, extra, content: request(method, cseq, call.to_tag, extra, content)
+    call.acknowledge_again = lambda cseq: call.send(request("ACK", cseq, call.to_tag))
     call.send(request("INVITE", 1, extra=headers + b"Content-Type: " + body_type + b"\r\n", content=body))
     try:
         yield call

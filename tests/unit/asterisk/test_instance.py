@@ -64,9 +64,19 @@ def test_a_module_that_nothing_works_without_is_missed_at_once(tmp_path: Path, b
 def test_the_configuration_that_ships_leads_nowhere_but_into_the_application() -> None:
     dialplan = (conf_dir() / "extensions.conf").read_text()
     applications = set(re.findall(r"(?:,\d+,|n(?:\(\w+\))?,)(\w+)\(", dialplan))
-    assert applications <= {"Stasis", "Hangup", "Goto", "GotoIf", "Gosub", "Return", "Set"}
-    contexts = ["general", "globals", "from-sip", "ari-assistant-nowhere", "ari-assistant-invite"]
+    assert applications <= {"Stasis", "Hangup", "Goto", "GotoIf", "Gosub", "Return", "Set", "Transfer"}
+    contexts = [
+        "general",
+        "globals",
+        "from-sip",
+        "ari-assistant-nowhere",
+        "ari-assistant-invite",
+        "ari-assistant-transfer",
+    ]
     assert re.findall(r"^\[([^\]]+)\]", dialplan, re.M) == contexts
+    assert (
+        dialplan.count(",Transfer(") == dialplan.partition("[ari-assistant-transfer]")[2].count(",Transfer(") == 1
+    ), "only the application sends a caller there"
     assert "include" not in dialplan
     pjsip = (conf_dir() / "pjsip.conf").read_text()
     assert re.findall(r"^context = (\S+)", pjsip, re.M) == ["from-sip", "ari-assistant-nowhere"]

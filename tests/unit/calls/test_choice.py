@@ -94,6 +94,10 @@ async def test_what_cannot_be_used_is_told(
         ({"destination": {"type": "sip", "sipUri": "sip:a@b"}, "assistantId": "a1"}, Forward),
         ({"destination": {"type": "sip"}}, NoAnswer),
         ({"destination": {"type": "assistant", "assistantName": "x"}}, NoAnswer),
+        (
+            {"destination": {"type": "sip", "sipUri": "sip:a@b", "transferPlan": {"mode": "warm-transfer-twiml"}}},
+            NoAnswer,
+        ),
         ({"assistantId": "a1"}, UseAssistant),
         ({"messageResponse": {"assistantId": "a1"}}, UseAssistant),
         ({"squadId": "s1"}, UseAssistant),

@@ -248,7 +248,8 @@ async def test_a_destination_is_chosen_by_its_address_or_asked_for(bench: Bench)
     assert outcome.transfer is not None
     assert outcome.transfer.sip_uri == "sip:a@pbx"
     assert outcome.message is not None
-    for answer in ({"error": "Nobody is there."}, {"destination": {"type": "sip"}}, {}):
+    warm = destinations[0] | {"transferPlan": {"mode": "warm-transfer-say-message"}}
+    for answer in ({"error": "Nobody is there."}, {"destination": {"type": "sip"}}, {"destination": warm}, {}):
         bench.replies("transfer-destination-request", answer)
         assert (await one(asked, "transferCall")).failed
     other = {"type": "assistant", "assistantName": "Sales"}

@@ -168,6 +168,39 @@ def test_a_reply_that_had_hardly_begun_begins_again() -> None:
 def test_holding_nothing_holds_nothing() -> None:
     playout, line = local_playout()
     playout.hold()
-    assert not playout.held
+    assert not playout.silent
     playout.open(1)
     assert line.pop() is None
+
+
+def test_what_waits_while_nobody_listens_begins_again_with_the_sentence_that_was_cut() -> None:
+    playout, line = local_playout()
+    playout.open(1)
+    playout.clause(1, "Whole.")
+    playout.push(1, pcm(160, 1))
+    playout.clause(1, "one two three four")
+    playout.push(1, _words_with_gaps())
+    for _ in range(40):
+        line.pop()
+    playout.pause()
+    playout.hold()
+    playout.push(1, pcm(160, 2))
+    assert line.pop() is None
+    playout.resume()
+    assert line.pop() is None, "resumed, but still nobody listens"
+    playout.unpause()
+    assert len(_frames(line)) == 4 * 3200 // 160 + 1
+
+
+def test_a_reply_that_begins_while_nobody_listens_waits_whole() -> None:
+    playout, line = local_playout()
+    playout.pause()
+    playout.open(1)
+    playout.clause(1, "One.")
+    playout.push(1, pcm(320))
+    playout.finish(1)
+    assert line.pop() is None
+    assert not playout.drained
+    playout.unpause()
+    assert play(line, 3) == [160, 160, 0]
+    assert playout.drained

@@ -25,6 +25,8 @@ def test_or_at_a_delimiter() -> None:
 def test_without_a_timeout_only_the_delimiter_counts() -> None:
     keypad = KeypadInput(KeypadPlan(timeout_seconds=0.0, delimiters=frozenset("#")))
     keypad.push("4", now=0.0)
+    assert keypad.collecting
+    assert not keypad.completes, "who never presses the delimiter keeps nobody waiting"
     assert keypad.handle_deadline(1000.0) is None
     assert keypad.push("#", now=1000.0) == "4"
 

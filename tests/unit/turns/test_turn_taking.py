@@ -294,3 +294,21 @@ def test_a_key_is_a_turn_of_its_own() -> None:
     stage.machine.reply_over(1, now=stage.now)
     assert stage.machine.begin_turn() == 2
     assert stage.state == "thinking"
+
+
+def test_a_key_ends_a_reply_and_the_next_words_are_an_utterance_like_any_other() -> None:
+    stage = speaking()
+    stage.machine.press_key()
+    assert stage.state == "listening"
+    assert stage.speaks(0.5) == [SpeechStarted(2)]
+    assert kinds(stage.is_silent(1.3)) == [SpeechPaused, TurnEnded]
+
+
+def test_a_key_changes_nothing_while_a_protected_reply_is_heard() -> None:
+    stage = Stage()
+    stage.machine.reply_heard(0, now=stage.now, protected=True)
+    stage.speaks(0.5)
+    stage.machine.press_key()
+    assert stage.state == "overlapping"
+    stage.machine.reply_over(0, now=stage.now)
+    assert kinds(stage.is_silent(1.3)) == [SpeechPaused, TurnEnded], "what was said over it is answered"

@@ -64,11 +64,47 @@ def messages(schema: type[BaseModel], body: Any) -> list[str]:
             {"model": {"provider": "openai", "tools": [{"type": "function", "server": {"url": 1}}]}},
             ["model.tools.0.server.url must be a string"],
         ),
+        (
+            {"compliancePlan": {"recordingConsentPlan": {"type": "verbal", "message": "May we record?"}}},
+            [
+                "compliancePlan.recordingConsentPlan must be left out: asking for consent does not exist here yet."
+                " To record nothing, set artifactPlan.recordingEnabled to false"
+            ],
+        ),
         ({"foo": 1, "bar": 2}, ["property foo should not exist", "property bar should not exist"]),
     ],
 )
 def test_faults_are_told_in_the_contracts_words(body: Any, expected: list[str]) -> None:
     assert messages(Assistant, body) == expected
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "warm-transfer-say-message",
+        "warm-transfer-with-summary",
+        "warm-transfer-experimental",
+        "blind-transfer-add-summary-to-sip-header",
+    ],
+)
+def test_a_transfer_that_would_be_done_another_way_is_refused_by_name(mode: str) -> None:
+    destination = {"type": "sip", "sipUri": "sip:a@example.org", "transferPlan": {"mode": mode}}
+    tool = {"type": "transferCall", "destinations": [destination]}
+    refusal = f"transferPlan.mode must be blind-transfer: {mode} does not exist here yet"
+    assert messages(Assistant, {"model": {"provider": "openai", "tools": [tool]}}) == [
+        f"model.tools.0.destinations.0.{refusal}"
+    ]
+    assert messages(
+        PhoneNumber, {"provider": "vapi", "sipUri": "sip:a@example.org", "fallbackDestination": destination}
+    ) == [f"fallbackDestination.{refusal}"]
+
+
+def test_a_transfer_plan_takes_no_mode_that_nobody_knows() -> None:
+    hook = {"on": "call.ending", "do": [{"type": "transfer", "destination": {
+        "type": "sip", "sipUri": "sip:a@example.org", "transferPlan": {"mode": "luke-warm"}}}]}  # fmt: skip
+    assert messages(Assistant, {"hooks": [hook]}) == [
+        "hooks.0.do.0.destination.transferPlan.mode must be one of the following values: blind-transfer"
+    ]
 
 
 @pytest.mark.parametrize(

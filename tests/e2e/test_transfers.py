@@ -1,0 +1,236 @@
+"""Callers who are sent on: what the far end does is what the record says, and our clocks are ours alone."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.support.chat_server import ChatServer, chat_server, chunk, stream
+from tests.support.house import House
+from tests.support.raw_sip import RawCall, raw_call
+from tests.support.webhook import Webhook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+
+_users = itertools.count(1)
+STAYS = {"message": "Nobody is there.", "endCallEnabled": False}
+
+
+@pytest.fixture
+async def chat() -> AsyncGenerator[ChatServer, None]:
+    async with chat_server() as server:
+        server.behaviour = transfers
+        yield server
+
+
+async def transfers(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    """The model sends every caller on at once."""
+    if "tools" not in body:  # the analysis of the call that is over
+        return await stream(request, [chunk(content="{}"), b"data: [DONE]\n\n"])
+    tool = body["tools"][0]["function"]
+    text = json.dumps({"destination": tool["parameters"]["properties"]["destination"]["enum"][0]})
+    part = {"index": 0, "id": "c", "type": "function", "function": {"name": tool["name"], "arguments": text}}
+    return await stream(request, [chunk(tool_calls=[part]), b"data: [DONE]\n\n"])
+
+
+async def number(
+    house: House, chat: ChatServer, webhook: Webhook, uri: str, *, idle: bool = False, **plan: Any
+) -> str:
+    """A new number whose assistant sends its callers on to `uri` as soon as it has answered."""
+    destination = {
+        "type": "sip",
+        "sipUri": uri,
+        "message": "",
+        "transferPlan": {"mode": "blind-transfer", **plan},
+    }
+    assistant = {
+        "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
+        "server": {"url": webhook.url},
+        "silenceTimeoutSeconds": 5,
+        "maxDurationSeconds": 10,
+        "messagePlan": {"idleMessages": ["Are you still there?"], "idleTimeoutSeconds": 1} if idle else None,
+        "model": {
+            "provider": "custom-llm",
+            "url": chat.url,
+            "model": "mine",
+            "tools": [{"type": "transferCall", "destinations": [destination]}],
+        },
+    }
+    created = await house.created("/assistant", assistant)
+    user = f"transfer{next(_users)}"
+    await house.created(
+        "/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": created["id"]}
+    )
+    return user
+
+
+def notify(call: RawCall, cseq: int, sipfrag: bytes, *, last: bool = True) -> None:
+    """What became of a REFER (RFC 3515 §2.4.5)."""
+    state = b"terminated;reason=noresource" if last else b"active;expires=60"
+    headers = (
+        b"Event: refer\r\nSubscription-State: " + state + b"\r\nContent-Type: message/sipfrag;version=2.0\r\n"
+    )
+    call.send(call.request("NOTIFY", cseq, headers, b"SIP/2.0 " + sipfrag + b"\r\n"))
+
+
+def said(report: dict[str, Any]) -> list[str]:
+    return [m["message"] for m in report["artifact"]["messages"] if m["role"] == "bot"]
+
+
+async def test_a_refer_that_the_telephone_refuses_is_a_failed_transfer_and_the_call_goes_on(
+    house: House, chat: ChatServer, webhook: Webhook
+) -> None:
+    user = await number(house, chat, webhook, "sip:op@pbx.example", fallbackPlan=STAYS)
+    async with raw_call(user, house.sip_port) as call:
+        assert await call.final() == 200
+        call.acknowledge()
+        call.answer(await call.received(b"REFER"), b"603 Decline")
+        await call.received(b"BYE")  # the silence after the fallback message
+        report = await webhook.wait_for("end-of-call-report")
+    assert report["artifact"]["transfers"][0]["status"] == "failed"
+    assert report["endedReason"] == "silence-timed-out"
+    assert said(report)[0] == "Nobody is there."
+    statuses = [m["status"] for m in webhook.messages("status-update")]
+    assert statuses[-3:] == ["forwarding", "in-progress", "ended"]
+
+
+async def test_a_destination_that_is_busy_ends_the_call_as_the_plan_says(
+    house: House, chat: ChatServer, webhook: Webhook
+) -> None:
+    user = await number(house, chat, webhook, "sip:op@pbx.example")
+    async with raw_call(user, house.sip_port) as call:
+        assert await call.final() == 200
+        call.acknowledge()
+        call.answer(await call.received(b"REFER"), b"202 Accepted")
+        notify(call, 2, b"100 Trying", last=False)
+        notify(call, 3, b"486 Busy Here")
+        await call.received(b"BYE")
+        report = await webhook.wait_for("end-of-call-report")
+    assert report["artifact"]["transfers"][0]["status"] == "busy"
+    assert report["endedReason"] == "call.forwarding.operator-busy"
+    assert said(report) == ["I'm sorry, the transfer did not work."]
+
+
+async def test_a_transfer_is_completed_when_the_telephone_says_so(
+    house: House, chat: ChatServer, webhook: Webhook
+) -> None:
+    user = await number(house, chat, webhook, "sip:op@pbx.example")
+    async with raw_call(user, house.sip_port) as call:
+        assert await call.final() == 200
+        call.acknowledge()
+        call.answer(await call.received(b"REFER"), b"202 Accepted")
+        notify(call, 2, b"200 OK")
+        await call.received(b"BYE")
+        report = await webhook.wait_for("end-of-call-report")
+    assert report["artifact"]["transfers"][0]["status"] == "completed"
+    assert report["endedReason"] == "assistant-forwarded-call"
+
+
+async def test_of_a_caller_who_leaves_without_a_word_nothing_is_claimed(
+    house: House, chat: ChatServer, webhook: Webhook
+) -> None:
+    user = await number(house, chat, webhook, "sip:op@pbx.example")
+    async with raw_call(user, house.sip_port) as call:
+        assert await call.final() == 200
+        call.acknowledge()
+        call.answer(await call.received(b"REFER"), b"202 Accepted")
+        call.send(call.request("BYE", 2, b"", b""))
+        report = await webhook.wait_for("end-of-call-report")
+        notify(call, 3, b"200 OK")  # too late for us; but until then Asterisk keeps the channel's shadow
+    assert "status" not in report["artifact"]["transfers"][0]
+    assert report["endedReason"] == "assistant-forwarded-call"
+    await house.assert_clean()
+
+
+class Operator(asyncio.DatagramProtocol):
+    """Somebody who is dialled: their telephone rings until the test picks up or refuses."""
+
+    def __init__(self) -> None:
+        self.invite: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.over = asyncio.Event()
+        self._from: tuple[str, int] = ("", 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.DatagramTransport = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._from = addr
+        if data.startswith(b"INVITE") and not self.invite.done():
+            self.invite.set_result(data)
+            self.answers(data, b"180 Ringing")
+        elif data.startswith(b"BYE"):
+            self.answers(data, b"200 OK")
+            self.over.set()
+
+    def answers(self, request: bytes, status: bytes, sdp: bytes = b"") -> None:
+        own = self.transport.get_extra_info("sockname")[1]
+        kept = [line for line in request.split(b"\r\n") if re.match(rb"(Via|From|To|Call-ID|CSeq):", line)]
+        kept = [line + b";tag=op" if line.startswith(b"To:") and b"tag=" not in line else line for line in kept]
+        kept += [b"Contact: <sip:op@127.0.0.1:%d>" % own, b"Content-Type: application/sdp"]
+        head = b"SIP/2.0 " + status + b"\r\n" + b"\r\n".join(kept)
+        self.transport.sendto(head + b"\r\nContent-Length: %d\r\n\r\n" % len(sdp) + sdp, self._from)
+
+    def picks_up(self) -> None:
+        sdp = (
+            b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            b"m=audio 40002 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        )
+        self.answers(self.invite.result(), b"200 OK", sdp)
+
+
+@asynccontextmanager
+async def operator() -> AsyncGenerator[tuple[Operator, str], None]:
+    loop = asyncio.get_running_loop()
+    transport, phone = await loop.create_datagram_endpoint(Operator, local_addr=("127.0.0.1", 0))
+    try:
+        yield phone, f"sip:op@127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    finally:
+        transport.close()
+
+
+async def test_the_assistants_clocks_end_no_call_in_which_two_people_talk(
+    house: House, chat: ChatServer, webhook: Webhook
+) -> None:
+    async with operator() as (phone, uri):
+        user = await number(house, chat, webhook, uri, sipVerb="dial", idle=True)
+        async with raw_call(user, house.sip_port) as call:
+            assert await call.final() == 200
+            call.acknowledge()
+            await asyncio.wait_for(phone.invite, 10)
+            await asyncio.sleep(6)  # longer than the longest silence
+            phone.picks_up()
+            with pytest.raises(TimeoutError):  # longer than the longest call
+                await call.received(b"BYE", timeout=12)
+            call.send(call.request("BYE", 2, b"", b""))
+            await asyncio.wait_for(phone.over.wait(), 5)
+            report = await webhook.wait_for("end-of-call-report")
+    assert report["artifact"]["transfers"][0]["status"] == "completed"
+    assert report["endedReason"] == "assistant-forwarded-call"
+    assert said(report) == []
+    await house.assert_clean()
+
+
+async def test_when_nobody_picks_up_the_conversation_goes_on_with_its_clocks_from_the_beginning(
+    house: House, chat: ChatServer, webhook: Webhook
+) -> None:
+    async with operator() as (phone, uri):
+        user = await number(house, chat, webhook, uri, sipVerb="dial", idle=True, fallbackPlan=STAYS)
+        async with raw_call(user, house.sip_port) as call:
+            assert await call.final() == 200
+            call.acknowledge()
+            await asyncio.wait_for(phone.invite, 10)
+            await asyncio.sleep(11)  # longer than the longest call
+            phone.answers(phone.invite.result(), b"486 Busy Here")
+            await call.received(b"BYE")
+            report = await webhook.wait_for("end-of-call-report")
+    assert report["artifact"]["transfers"][0]["status"] == "busy"
+    assert said(report)[0].startswith("Nobody is there. Are you still there?")
+    assert report["endedReason"] in ("silence-timed-out", "exceeded-max-duration")
