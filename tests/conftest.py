@@ -39,13 +39,6 @@ def _open_sockets() -> set[str]:
     return found
 
 
-@pytest.fixture(scope="session", autouse=True)
-def imports_are_not_collected() -> None:
-    """What has been imported stays: the collection after every test need not look at it."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """A test that leaves a thread or a socket open fails."""
@@ -61,6 +54,7 @@ def nothing_left_behind() -> Iterator[None]:
         time.sleep(0.01)
     assert not left, f"threads left behind: {left}"
     assert not _open_sockets() - sockets, "sockets left behind"
+    gc.freeze()  # what has outlived its test stays: the collection after the next one need not look at it
 
 
 @pytest.fixture(autouse=True)
