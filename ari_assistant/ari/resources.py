@@ -45,11 +45,7 @@ class Channel:
     async def continueInDialplan(self, *, context: str | None = None, extension: str | None = None) -> None:
         """Let it leave the application and go on in the dialplan: at `extension` of `context`, else behind `Stasis()`.
         Raises AriError."""
-        place = (
-            {}
-            if context is None or extension is None
-            else {"context": context, "extension": extension, "priority": "1"}
-        )
+        place = {"context": context, "extension": extension, "priority": "1"} if context and extension else {}
         await self._request("POST", f"channels/{self.id}/continue", **place)
 
     async def setChannelVar(self, variable: str, value: str) -> None:

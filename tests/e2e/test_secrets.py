@@ -98,7 +98,8 @@ async def test_no_secret_of_a_transient_assistant_is_told_or_kept(house: House, 
         assert chat.headers[0]["Authorization"] == f"Bearer {CANARY}"
         assert chat.headers[0]["x-own"] == CANARY
     assert all(headers["X-Vapi-Secret"] == CANARY for headers, _ in webhook.requests)
-    assert len({body["message"]["type"] for _, body in webhook.requests}) == 6
+    told = {body["message"]["type"] for _, body in webhook.requests}
+    assert told >= {"assistant-request", "assistant.started", "status-update", "tool-calls", "end-of-call-report"}
     assert CANARY not in json.dumps([body for _, body in webhook.requests])
     record = await house.ended_call(user)
     assert record["assistant"]["model"]["tools"][0]["server"] == {"url": webhook.url}

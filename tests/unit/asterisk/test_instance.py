@@ -74,9 +74,9 @@ def test_the_configuration_that_ships_leads_nowhere_but_into_the_application() -
         "ari-assistant-transfer",
     ]
     assert re.findall(r"^\[([^\]]+)\]", dialplan, re.M) == contexts
-    assert (
-        dialplan.count(",Transfer(") == dialplan.partition("[ari-assistant-transfer]")[2].count(",Transfer(") == 1
-    ), "only the application sends a caller there"
+    before, _, after = dialplan.partition("[ari-assistant-transfer]")
+    assert ",Transfer(" not in before, "only the application sends a caller there"
+    assert after.count(",Transfer(") == 1
     assert "include" not in dialplan
     pjsip = (conf_dir() / "pjsip.conf").read_text()
     assert re.findall(r"^context = (\S+)", pjsip, re.M) == ["from-sip", "ari-assistant-nowhere"]
