@@ -67,6 +67,12 @@ _LEAD_IN: Final = re.compile(
     re.IGNORECASE,
 )
 
+_NO_NAME: Final = re.compile(
+    r"\b(?:nothing|something|anything|everything|nobody|it|this|that|these|those|is|isn't|are|aren't|was|does|doesn't|do"
+    r"|don't|did|didn't|can't|won't|works|working|what|what's|why|how|when|where|not|never|my|your|you|we|they|i)\b"
+)
+"""`Nothing works.` is no name, whoever was asked for one."""
+
 
 def _plain(text: str) -> str:
     """Lower case, without punctuation but `'`, `:`, `@` and `.` in numbers."""
@@ -196,6 +202,8 @@ def _name(said: str) -> str | None:
     if len(letters) > 2 and len(letters) >= len(text.split()) - 1:
         return "".join(letters).capitalize()
     text = re.sub(r",?\s+(?:please|thanks|thank you)$", "", text, flags=re.IGNORECASE)
+    if _NO_NAME.search(_plain(text)):
+        return None
     return text if text and len(text.split()) <= 5 else None
 
 

@@ -234,3 +234,11 @@ def test_numbers_in_words(text: str, numbers: list[int]) -> None:
 def test_what_cannot_work_is_refused(document: dict[str, object], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         RulesConfig.model_validate(document)
+
+
+@pytest.mark.parametrize("said", ["Nothing works.", "What's up?", "I don't know.", "That is not my day."])
+async def test_what_is_a_sentence_is_no_name(said: str) -> None:
+    answers = await talk("Book a table for two on Friday at 7 pm", said, "Marie Jones")
+    assert "Under what name?" in answers[-2]
+    assert answers[-1].startswith("A table for 2 on Friday")
+    assert "for Marie Jones" in answers[-1]
