@@ -69,7 +69,7 @@ _LEAD_IN: Final = re.compile(
 
 _NO_NAME: Final = re.compile(
     r"\b(?:nothing|something|anything|everything|nobody|it|this|that|these|those|is|isn't|are|aren't|was|does|doesn't|do"
-    r"|don't|did|didn't|can't|won't|works|working|what|what's|why|how|when|where|not|never|my|your|you|we|they|i)\b"
+    r"|don't|did|didn't|can't|won't|works|working|what|what's|why|how|when|where|not|never|my|your|you|we|they|i|me|tell|can|could|would)\b"
 )
 """`Nothing works.` is no name, whoever was asked for one."""
 

@@ -236,7 +236,9 @@ def test_what_cannot_work_is_refused(document: dict[str, object], fault: str) ->
         RulesConfig.model_validate(document)
 
 
-@pytest.mark.parametrize("said", ["Nothing works.", "What's up?", "I don't know.", "That is not my day."])
+@pytest.mark.parametrize(
+    "said", ["Nothing works.", "What's up?", "I don't know.", "That is not my day.", "Tell me thy joke."]
+)
 async def test_what_is_a_sentence_is_no_name(said: str) -> None:
     answers = await talk("Book a table for two on Friday at 7 pm", said, "Marie Jones")
     assert "Under what name?" in answers[-2]
