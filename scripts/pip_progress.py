@@ -77,6 +77,7 @@ def main(arguments: list[str]) -> int:
     drawing.start()
     log = Path(sys.prefix, "pip.log")
     said: list[str] = []
+    last = ""
     pip = [sys.executable, "-m", "pip", "install", "--progress-bar=off", "--disable-pip-version-check", *arguments]
     try:
         with (
@@ -87,13 +88,14 @@ def main(arguments: list[str]) -> int:
             for text in process.stdout:
                 kept.write(text)
                 line.heard(text.strip())
+                last = text
                 if "ERROR" in text or "error:" in text:
                     said.append(text)
     finally:
         line.over.set()
         drawing.join()
     if process.returncode:
-        sys.stderr.write("".join(said[-6:]) + f"bootstrap: pip failed; all that it said is in {log}\n")
+        sys.stderr.write("".join(said[-6:] or [last]) + f"bootstrap: pip failed; all that it said is in {log}\n")
     else:
         sys.stderr.write(f"bootstrap: {line.total} packages, {line.megabytes:.0f} MB, in {line.seconds} s\n")
     return process.returncode

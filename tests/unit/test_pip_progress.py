@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -42,6 +43,6 @@ def test_a_pip_that_fails_is_heard_and_its_status_handed_on(
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     assert script.main(["no-such-package-of-ours"]) == 1
     said = capfd.readouterr().err
-    assert "no-such-package-of-ours" in said
+    assert ("no-such-package-of-ours" if find_spec("pip") else "No module named pip") in said
     assert str(tmp_path / "pip.log") in said
     assert len(said.splitlines()) <= 5
