@@ -52,8 +52,12 @@ class LiveCalls:
         if not isinstance(event, StasisStart) or services is None:
             return
         channel = services.ari.channels.get(event.channel.id)
-        back_from_refer = (event.data["channel"].get("dialplan") or {}).get("context") == REFER_CONTEXT
-        if back_from_refer or OwnIds(services.ari.app).owns_channel(channel.id):  # their calls wait for them
+        if OwnIds(services.ari.app).owns_channel(channel.id):  # its call waits for it
+            return
+        if (event.data["channel"].get("dialplan") or {}).get("context") == REFER_CONTEXT:
+            if not any(channel.id in call.owned_channels for call in self._calls):
+                log.warning("refer_without_a_call", channel=channel.id, hint="the server was restarted meanwhile")
+                services.spawn(channel.hangup(), f"hang-up-{channel.id}")
             return
         if not is_inbound_caller(event):
             log.warning(

@@ -280,9 +280,12 @@ class PhoneCall(ABC):
             await asyncio.gather(preparing, return_exceptions=True)
 
     def _media_event(self, event: AriEvent) -> None:
-        forwarded = self._record is not None and self._record.state is CallState.FORWARDING
-        if event.type in _LEFT and self._ending is None and not forwarded:
+        if event.type not in _LEFT or self._ending is not None:
+            return
+        if self._session is None:
             self.end(MEDIA_LOST)
+        else:
+            self._session.media_left(MEDIA_LOST)
 
     async def _announce(self, text: str, ending: Ending, codec: Codec = ULAW) -> None:
         assert self._messages is not None

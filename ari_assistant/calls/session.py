@@ -184,6 +184,7 @@ class Session:
         self._finishing = False
         self._on_hold = False
         self._aside_since: float | None = None
+        self._ending_if_back: Ending | None = None
         """When the caller was handed over, while they are."""
         self._broken = False
         # time
@@ -334,8 +335,8 @@ class Session:
         self._seconds_aside += self._now() - self._aside_since
         self._aside_since = None
         self._restart_clocks()
-        if self._stream is not None and self._stream.gone:
-            self.lost("the media process ended while the caller was being handed over")
+        if self._ending_if_back is not None:
+            self._end(self._ending_if_back)
 
     def conversation(self) -> Conversation:
         """What it has come to so far."""
@@ -434,9 +435,15 @@ class Session:
     def lost(self, reason: str) -> None:
         """See `media.handle.Listener`."""
         self._log.error("media_lost", reason=reason)
-        if self._aside_since is not None:  # the caller talks to somebody else
-            return
-        self._end(Ending("call.in-progress.error-vapifault-worker-died", reason))
+        self.media_left(Ending("call.in-progress.error-vapifault-worker-died", reason))
+
+    def media_left(self, ending: Ending) -> None:
+        """Nothing can be heard or said here any more. While the caller is handed over, ringing included, that matters
+        only if they come back."""
+        if self._aside_since is not None:
+            self._ending_if_back = ending
+        else:
+            self._end(ending)
 
     def failed(self, fault: Exception) -> None:
         """See `hearing.Ear`: a fault of ours ends this call, and no other."""

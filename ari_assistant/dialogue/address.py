@@ -53,10 +53,11 @@ def _filled(template: str, variables: Mapping[str, Any], place: Place, host: Cal
             raise ValueError(rendered.fault)
         own = host(rendered.text)
     except ValueError as fault:
-        chosen = ": what a caller sends cannot be a whole address" if rendered.from_caller else ""
-        raise AddressRefused(f"{template} gives no address{missing}{chosen}: {fault}") from None
+        # The text goes to the log: what a caller sent does not.
+        why = "what a caller sends cannot be a whole address" if rendered.from_caller else str(fault)
+        raise AddressRefused(f"{template} gives no address{missing}: {why}") from None
     if rendered.from_caller and not all(_is_host(own, template, variables, other, host) for other in ("a", "b")):
-        raise AddressRefused(f"{template}: the caller would choose the host of {rendered.text[:200]}")
+        raise AddressRefused(f"{template}: the caller would choose its host")
     return rendered.text
 
 

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
 from operator import ge
 from typing import Final
 
@@ -82,7 +81,6 @@ class _Said:
     """It is to be changed or moved, but nothing says that a visit is."""
 
 
-@lru_cache(maxsize=8192)
 def _taken(text: str) -> _Said:
     words = words_of(text)
     tokens = set()
@@ -168,7 +166,6 @@ class Matcher:
         self._spelled: dict[str, list[str]] = defaultdict(list)
         self._having: dict[str, set[int]] = defaultdict(set)
         self._verbatim = {_bare(phrase): n for n, group in enumerate(phrases) for phrase in group}
-        self._found: dict[str, Verdict] = {}
         for index, (topic, group) in enumerate(zip(self._topics, phrases, strict=True)):
             topic.examples = [_taken(phrase) for phrase in group]
             topic.vocabulary = {token for example in topic.examples for token in example.tokens}
@@ -180,12 +177,7 @@ class Matcher:
             self._spelled[word[0]].append(word)
 
     def find(self, text: str) -> Verdict:
-        """What `text` is about. A conversation is replayed at every turn, so what was found is kept."""
-        if text not in self._found:
-            self._found[text] = self._find(text)
-        return self._found[text]
-
-    def _find(self, text: str) -> Verdict:
+        """What `text` is about. Nothing of it is kept: a matcher serves all calls of an assistant."""
         verbatim = self._verbatim.get(_bare(text))
         if verbatim is not None:
             return Verdict(sure=(verbatim,), evidence=_VERBATIM)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 from ari_assistant.dialogue.rules.english import PHRASES, SOUNDLESS
@@ -75,7 +74,6 @@ _LEAVES: Final = frozenset(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
 def hear(text: str, leaving: tuple[str, ...] = ()) -> Heard:
     """Find the phrases in an utterance, at each place the longest. `leaving` are more phrases that take leave."""
     more = [(_KINDS.index(Kind.LEAVE), re.compile(rf"{re.escape(phrase)}\b")) for phrase in leaving if phrase]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 __all__ = ["asks", "sentences_of", "words_of"]
@@ -40,7 +39,6 @@ _ASKS: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def words_of(text: str) -> str:
     """`What's your E-Mail, um, please?` → `what is your email please`."""
     text = text[:_MOST].lower().replace("’", "'")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ari_assistant.calls.cast import Cast
-from ari_assistant.calls.ending import END_PHRASE, MAX_DURATION, SILENCE, Ending
+from ari_assistant.calls.ending import END_PHRASE, MAX_DURATION, MEDIA_LOST, SILENCE, Ending
 from ari_assistant.calls.services import CallOptions
 from ari_assistant.calls.session import Session
 from ari_assistant.media.frame import Pcm
@@ -334,6 +334,18 @@ async def test_when_the_caller_is_not_taken_the_conversation_goes_on_with_its_cl
         assert call.ended == [], "neither 5 seconds of silence nor 10 of conversation"
         await call.asks()
         assert call.speaks()
+
+
+async def test_a_media_leg_that_is_lost_while_the_caller_is_handed_over_ends_the_call_only_if_they_come_back(
+    tmp_path: Path,
+) -> None:
+    async with talk(tmp_path) as call:
+        call.session.step_aside()
+        call.session.media_left(MEDIA_LOST)
+        await call.passes(2.0)
+        assert call.ended == []
+        call.session.come_back()
+        assert call.ended == [MEDIA_LOST]
 
 
 async def test_handing_over_cuts_what_is_being_said(tmp_path: Path) -> None:

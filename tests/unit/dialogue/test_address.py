@@ -81,6 +81,7 @@ def test_a_caller_who_would_choose_the_host_is_refused_by_name(template: str, te
     with pytest.raises(AddressRefused) as refused:
         filled_sip_uri(template, variables(text, name="ext"))
     assert template in str(refused.value)
+    assert "evil" not in str(refused.value), "it is logged, and a caller's words are not"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_assistant.dialogue.rules.config import RulesConfig
+from ari_assistant.dialogue.rules.matcher import Matcher
 from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.rules.phrases import Kind, hear
 from ari_assistant.dialogue.rules.words import words_of
@@ -215,3 +219,16 @@ class TestAnOperatorsOwn:
         assert await self.say("Okay, we're through with it.") == f"So long. {HANGS_UP}"
         assert HANGS_UP not in await self.say("We are through with it when you have called me back.")
         assert HANGS_UP not in await self.say("Are we through with it?")
+
+
+@pytest.mark.parametrize("listen", [Matcher([["how much is it"]]).find, words_of, hear])
+def test_nothing_that_a_caller_said_is_kept_when_their_call_is_over(listen: Callable[[str], object]) -> None:
+    class Said(str):
+        pass
+
+    said = Said("How much is a zebrafish?")
+    alive = weakref.ref(said)
+    listen(said)
+    del said
+    gc.collect()
+    assert alive() is None
