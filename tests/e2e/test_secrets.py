@@ -138,7 +138,8 @@ async def test_a_caller_who_would_choose_the_host_is_not_sent_on(house: House, w
             call.acknowledge()
             await webhook.wait_for("model-output")  # it was told, and goes on talking
     (line,) = [line for line in house.logged("destination_refused") if "sip:1@{{ext}}" in line["reason"]]
-    assert "the caller would choose the host" in line["reason"]
+    assert "the caller would choose its host" in line["reason"]
+    assert "attacker" not in line["reason"]
     assert not (await house.ended_call(user))["artifact"].get("transfers")
 
 
