@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ari_assistant.calls.access import access_for
-from ari_assistant.calls.models import ModelChoice
+from ari_assistant.assistants.model_providers import ModelChoice
+from ari_assistant.assistants.provider_access import access_for
 from ari_assistant.config.assistants_file import load_assistants_file
 from ari_assistant.config.ports import make_data_dir
 from ari_assistant.config.providers import chat_endpoint, provider_access
@@ -20,7 +20,7 @@ from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.fault import Fault
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import Model, ModelRequest, TextDelta, ToolCall
-from ari_assistant.server import ORG_ID, shipped_assistants_file
+from ari_assistant.server.server import ORG_ID, shipped_assistants_file
 from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Listing, Resource

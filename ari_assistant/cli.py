@@ -24,7 +24,7 @@ from ari_assistant.config.settings import Settings, load_settings
 from ari_assistant.fault import Fault, faults_in
 from ari_assistant.private_files import keep_private, private_directory
 from ari_assistant.start_screen import StartScreen
-from ari_assistant.telemetry import Outlet, configure_logging, get_logger
+from ari_assistant.telemetry import SendQueue, configure_logging, get_logger
 
 if TYPE_CHECKING:
     from ari_assistant.store.api_keys import ApiKeys
@@ -34,7 +34,7 @@ __all__ = ["main"]
 Result = TypeVar("Result")
 
 
-def _settings() -> tuple[Settings, Outlet]:
+def _settings() -> tuple[Settings, SendQueue]:
     """The settings, and where the log goes."""
     keep_private()
     settings = load_settings()
@@ -82,7 +82,7 @@ def run() -> None:
     Stays in the foreground until Ctrl-C or SIGTERM. Prints a line that starts with "Dial sip:" once a call
     would be answered.
     """
-    from ari_assistant.server import Server
+    from ari_assistant.server.server import Server
 
     settings, outlet = _settings()
     screen = StartScreen(outlet)

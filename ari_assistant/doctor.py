@@ -29,7 +29,7 @@ from ari_assistant.phone import missing_phone_cure
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.smart_turn import model_path
-from ari_assistant.server import ORG_ID, shipped_assistants_file
+from ari_assistant.server.server import ORG_ID, shipped_assistants_file
 from ari_assistant.store.database import check
 
 __all__ = ["Finding", "examine"]

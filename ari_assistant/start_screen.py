@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ari_assistant.telemetry import Outlet, get_logger
+from ari_assistant.telemetry import SendQueue, get_logger
 
 __all__ = ["StartScreen"]
 
@@ -37,11 +37,11 @@ class _HowFar(ProgressColumn):
 class StartScreen:
     """Takes the server's progress and the lines that the operator must see. The log's lines go above the bars."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, outlet: SendQueue) -> None:
         """`outlet`: where the log goes."""
         self._outlet = outlet
-        self._out = Outlet(sys.stdout)
-        self._console = Console(file=cast(IO[str], Outlet(sys.stderr)), highlight=False)
+        self._out = SendQueue(sys.stdout)
+        self._console = Console(file=cast(IO[str], SendQueue(sys.stderr)), highlight=False)
         self._terminal = outlet.isatty()
         self._bars: Progress | None = None
         self._steps: dict[str, TaskID] = {}

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, TextIO, cast
 
 import structlog
 
-__all__ = ["CallLog", "Outlet", "Private", "configure_logging", "get_logger", "lines_lost"]
+__all__ = ["CallLog", "Private", "SendQueue", "configure_logging", "get_logger", "lines_lost"]
 
 _PIPE_BUF = select.PIPE_BUF
 """A pipe or terminal that can be written to takes so many bytes without a wait (pipe(7))."""
@@ -38,7 +38,7 @@ def get_logger(name: str) -> Any:
     return structlog.get_logger(part=name)
 
 
-class Outlet(io.TextIOBase):
+class SendQueue(io.TextIOBase):
     """A text stream over `target` that never raises and never waits; what it cannot take at once is lost and counted.
 
     A regular file is always written to; of a pipe or a terminal the kernel is asked first. None, as Python has it for
@@ -147,7 +147,7 @@ class CallLog:
         return event
 
 
-_outlet = Outlet(sys.stderr)
+_outlet = SendQueue(sys.stderr)
 """Where the log goes."""
 
 
@@ -231,7 +231,7 @@ def _without_words(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def configure_logging(
     *, level: str = "info", json_lines: bool | None = None, stream: TextIO | None = None
-) -> Outlet:
+) -> SendQueue:
     """Set up structlog once, at the start of a process. Returns where the lines go, for whatever else writes there.
 
     `level` is a name of the standard library (`debug`, `info`, `warning`, `error`); an unknown one raises
@@ -241,7 +241,7 @@ def configure_logging(
     numeric = logging.getLevelNamesMapping().get(level.upper())
     if numeric is None:
         raise ValueError(f"log level {level!r} is unknown: use debug, info, warning or error")
-    _outlet = out = Outlet(stream if stream is not None else sys.stderr)
+    _outlet = out = SendQueue(stream if stream is not None else sys.stderr)
     as_json = not out.isatty() if json_lines is None else json_lines
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -22,17 +22,17 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from ari_assistant.audio.frame import SAMPLE_RATE
 from ari_assistant.config.ports import free_tcp_port
-from ari_assistant.media.frame import SAMPLE_RATE
 from benchmarks.bare_asterisk import bare_asterisk
 from benchmarks.caller import LOUD, measured_call
 from tests.support.assistants import ASSISTANTS
+from tests.support.caller_voice import CallerVoice, read_wav, write_wav
 from tests.support.front_desk import judged
-from tests.support.house import House, free_sip_port
 from tests.support.linphone import found_in, linphone_call, linphone_lacks
 from tests.support.postgres import postgres_server, postgres_tools
 from tests.support.raw_sip import raw_call
-from tests.support.studio import Studio, read_wav, write_wav
+from tests.support.running_server import RunningServer, free_sip_port
 from tests.support.webhook import webhook_server
 
 console = Console(width=110)
@@ -65,15 +65,15 @@ class _Started:
 
     def __init__(self, assistants: dict[str, Any] = ASSISTANTS, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
-        self.house = House(self.folder / "house", assistants, **settings)
+        self.running = RunningServer(self.folder / "running", assistants, **settings)
 
-    def __enter__(self) -> House:
-        self.house.start()
+    def __enter__(self) -> RunningServer:
+        self.running.start()
         time.sleep(2.0)  # the first messages are synthesised
-        return self.house
+        return self.running
 
     def __exit__(self, *_: object) -> None:
-        self.house.stop()
+        self.running.stop()
         shutil.rmtree(self.folder)
 
 
@@ -91,7 +91,7 @@ def first_audio(calls: int) -> None:
         async with measured_call(user, port, headers) as caller:
             return (await caller.hears_sound(caller.invited) - caller.invited) * 1000
 
-    async def measure(house: House) -> None:
+    async def measure(running: RunningServer) -> None:
         folder = Path(tempfile.mkdtemp())
         tone = "exten => tone,1,Answer()\n same => n,Milliwatt()\n"
         async with bare_asterisk(folder, modules=("app_milliwatt.so",), dialplan=tone) as asterisk:
@@ -99,14 +99,14 @@ def first_audio(calls: int) -> None:
             names = [f"X-First_Name: Person {n}\r\n".encode() for n in range(calls)]
             rows: list[tuple[str, list[float]]] = [
                 ("Asterisk alone (tone)", [await one("tone", port) for _ in range(calls)]),
-                ("cached greeting", [await one("banana", house.sip_port) for _ in range(calls)]),
-                ("greeting with a new name", [await one("desk", house.sip_port, name) for name in names]),
+                ("cached greeting", [await one("banana", running.sip_port) for _ in range(calls)]),
+                ("greeting with a new name", [await one("desk", running.sip_port, name) for name in names]),
             ]
         shutil.rmtree(folder)
         table("INVITE → first audio", rows, unit="ms", reference="Asterisk alone (tone)")
 
-    with _Started() as house:
-        asyncio.run(measure(house))
+    with _Started() as running:
+        asyncio.run(measure(running))
 
 
 @main.command("first-word")
@@ -116,13 +116,13 @@ def first_word(calls: int) -> None:
     if (lacking := linphone_lacks()) is not None:
         raise click.ClickException(lacking)
 
-    async def one(house: House, folder: Path) -> tuple[float, float]:
-        uri = house.uri("banana")
+    async def one(running: RunningServer, folder: Path) -> tuple[float, float]:
+        uri = running.uri("banana")
         mic = write_wav(folder.with_suffix(".wav"), np.zeros(30 * SAMPLE_RATE, np.int16))
-        async with linphone_call(uri, folder, port=house.sip_port + 1, says=mic) as call:
+        async with linphone_call(uri, folder, port=running.sip_port + 1, says=mic) as call:
             await asyncio.sleep(3.5)
-        record = await house.ended_call("banana")
-        sent = read_wav(house.folder / f"data/recordings/{record['id']}.wav")[:, 1]
+        record = await running.ended_call("banana")
+        sent = read_wav(running.folder / f"data/recordings/{record['id']}.wav")[:, 1]
         loud = np.flatnonzero(np.abs(sent.astype(np.int32)) > LOUD)
         greeting, heard = sent[loud[0] : loud[-1]], call.heard()
         # Its second half is always there: it tells where the first word would be, had all of it been played.
@@ -132,8 +132,8 @@ def first_word(calls: int) -> None:
         lost = max(0, audible - (at - half)) / SAMPLE_RATE
         return (call.seconds_to_recording() + audible / SAMPLE_RATE) * 1000, lost * 1000
 
-    with _Started() as house:
-        found = [asyncio.run(one(house, house.folder / f"phone{number}")) for number in range(calls)]
+    with _Started() as running:
+        found = [asyncio.run(one(running, running.folder / f"phone{number}")) for number in range(calls)]
     rows = [
         ("INVITE → first sound that is heard", [a for a, _ in found]),
         ("of the greeting lost", [b for _, b in found]),
@@ -150,9 +150,9 @@ PARTS = (
 )
 
 
-async def _turn(house: House, clip: Any, header: bytes = b"") -> float:
+async def _turn(running: RunningServer, clip: Any, header: bytes = b"") -> float:
     """Caller's last sound sent → first sound of the reply, in milliseconds."""
-    async with measured_call("bench", house.sip_port, header) as caller:
+    async with measured_call("bench", running.sip_port, header) as caller:
         await asyncio.sleep(0.5)
         caller.say(clip)
         await asyncio.sleep(clip.size / 8000)
@@ -161,10 +161,10 @@ async def _turn(house: House, clip: Any, header: bytes = b"") -> float:
         return (first - caller.said_until) * 1000
 
 
-async def _latencies(house: House, count: int) -> list[dict[str, float]]:
+async def _latencies(running: RunningServer, count: int) -> list[dict[str, float]]:
     """The server's own split of the newest turns, once all of them are stored."""
     for _ in range(100):
-        _, calls = await house.api("GET", "/call?limit=1000")
+        _, calls = await running.api("GET", "/call?limit=1000")
         found = [call for call in calls if call["status"] == "ended" and call.get("artifact")]
         if len(found) >= count:
             break
@@ -179,29 +179,29 @@ async def _latencies(house: House, count: int) -> list[dict[str, float]]:
 def turns(count: int, calls: int) -> None:
     """Caller stops → reply heard, against the bare time of both engines and the old fixed wait of 600 ms."""
     folder = Path(tempfile.mkdtemp())
-    studio = Studio(folder)
+    voices = CallerVoice(folder)
     questions = ["When are you open?", "What are your opening hours?", "Could you tell me when you are open?"]
-    clips = [read_wav(studio.say(text)) for text in questions]
+    clips = [read_wav(voices.say(text)) for text in questions]
     bare = []
     for clip in clips * 4:
         began = time.perf_counter()
-        studio.hear(clip)
-        list(studio._piper.run({"text": "One hundred and twenty-three is the number of the door,"}, b""))
+        voices.hear(clip)
+        list(voices._piper.run({"text": "One hundred and twenty-three is the number of the door,"}, b""))
         bare.append((time.perf_counter() - began) * 1000 + 600)
 
-    async def one_caller(house: House, caller: int) -> list[float]:
+    async def one_caller(running: RunningServer, caller: int) -> list[float]:
         """A call a turn: every reply has words that were never said before, so that no cache helps."""
         await asyncio.sleep(0.37 * caller)
         heard = []
         for n in range(count):
             word = 100 + caller * count + n
-            heard.append(await _turn(house, clips[(n + caller) % len(clips)], f"X-Word: {word}\r\n".encode()))
+            heard.append(await _turn(running, clips[(n + caller) % len(clips)], f"X-Word: {word}\r\n".encode()))
         return heard
 
-    async def measure(house: House) -> tuple[list[float], list[dict[str, float]]]:
-        found = await asyncio.gather(*(one_caller(house, n) for n in range(calls)))
+    async def measure(running: RunningServer) -> tuple[list[float], list[dict[str, float]]]:
+        found = await asyncio.gather(*(one_caller(running, n) for n in range(calls)))
         heard = [value for values in found for value in values]
-        return heard, await _latencies(house, len(heard))
+        return heard, await _latencies(running, len(heard))
 
     fact = {
         "ask": ["when are you open", "opening hours"],
@@ -209,8 +209,8 @@ def turns(count: int, calls: int) -> None:
     }
     bench = {"id": "bench", "model": {"provider": "built-in", "facts": [fact]}}
     number = {"provider": "vapi", "sipUri": "sip:bench@localhost", "assistantId": "bench"}
-    with _Started({"assistants": [bench], "phoneNumbers": [number]}) as house:
-        heard, latencies = asyncio.run(measure(house))
+    with _Started({"assistants": [bench], "phoneNumbers": [number]}) as running:
+        heard, latencies = asyncio.run(measure(running))
     rows: list[tuple[str, Sequence[float]]] = [
         ("600 ms of silence + both engines, bare", bare),
         ("caller stops → reply heard", heard),
@@ -229,7 +229,7 @@ def overhead(count: int) -> None:
     from benchmarks.remote import MODEL, TRANSCRIBER, VOICE, remote_providers
 
     folder = Path(tempfile.mkdtemp())
-    clip = read_wav(Studio(folder).say("When are you open?"))
+    clip = read_wav(CallerVoice(folder).say("When are you open?"))
     port = free_tcp_port()
     remote = {
         "id": "bench",
@@ -241,14 +241,14 @@ def overhead(count: int) -> None:
     number = {"provider": "vapi", "sipUri": "sip:bench@localhost", "assistantId": "bench"}
     settings = {"provider_keys": "openai=x", "provider_urls": f"openai=http://127.0.0.1:{port}/v1"}
 
-    async def measure(house: House) -> list[dict[str, float]]:
+    async def measure(running: RunningServer) -> list[dict[str, float]]:
         async with remote_providers(port):
             for _ in range(count):
-                await _turn(house, clip)
-            return await _latencies(house, count)
+                await _turn(running, clip)
+            return await _latencies(running, count)
 
-    with _Started({"assistants": [remote], "phoneNumbers": [number]}, **settings) as house:
-        latencies = asyncio.run(measure(house))
+    with _Started({"assistants": [remote], "phoneNumbers": [number]}, **settings) as running:
+        latencies = asyncio.run(measure(running))
     known = (TurnOptions().pause_seconds + TRANSCRIBER + MODEL + VOICE) * 1000
     whole = [latency["turnLatency"] for latency in latencies]
     rows: list[tuple[str, Sequence[float]]] = [
@@ -266,11 +266,11 @@ def overhead(count: int) -> None:
 def barge_in(times: int) -> None:
     """Caller begins to speak → the assistant is silent, against `voiceSeconds`."""
     folder = Path(tempfile.mkdtemp())
-    clip = read_wav(Studio(folder).say("Excuse me, when are you open?", after=0.0))
+    clip = read_wav(CallerVoice(folder).say("Excuse me, when are you open?", after=0.0))
     clip = clip[int(np.argmax(np.abs(clip) > LOUD)) :]
 
-    async def one(house: House) -> float:
-        async with measured_call("talker", house.sip_port) as caller:
+    async def one(running: RunningServer) -> float:
+        async with measured_call("talker", running.sip_port) as caller:
             await caller.hears_sound(caller.invited)
             await asyncio.sleep(1.5)
             caller.say(clip)
@@ -278,8 +278,8 @@ def barge_in(times: int) -> None:
             stopped = await caller.hears_quiet(0.4)
             return (stopped - caller.said_from) * 1000
 
-    with _Started() as house:
-        stops = [asyncio.run(one(house)) for _ in range(times)]
+    with _Started() as running:
+        stops = [asyncio.run(one(running)) for _ in range(times)]
     rows = [("voiceSeconds (0.2 s)", [200.0]), ("caller speaks → silence", stops)]
     table("Barge-in", rows, unit="ms", reference="voiceSeconds (0.2 s)")
     shutil.rmtree(folder)
@@ -292,9 +292,9 @@ def memory() -> None:
     def megabytes(pid: int) -> float:
         return float(psutil.Process(pid).memory_info().rss) / 2**20
 
-    async def with_calls(house: House, measure: Any) -> None:
+    async def with_calls(running: RunningServer, measure: Any) -> None:
         async def hold() -> None:
-            async with measured_call("talker", house.sip_port):
+            async with measured_call("talker", running.sip_port):
                 await asyncio.sleep(5)
 
         held = [asyncio.create_task(hold()) for _ in range(4)]
@@ -309,19 +309,19 @@ def memory() -> None:
     output = Table(title="Memory (RSS)")
     for column in ("process", "idle MB", "4 calls MB", "ratio to a bare Python"):
         output.add_column(column, justify="left" if column == "process" else "right")
-    with _Started() as house:
-        assert house.process is not None
+    with _Started() as running:
+        assert running.process is not None
         pids = {
-            "ari-assistant": house.process.pid,
-            "moonshine": house.engine("moonshine").pid,
-            "piper": house.engine("piper").pid,
-            "smart-turn": house.engine("smart-turn").pid,
-            "media": house.engine("ari_assistant.media.worker").pid,
-            "asterisk": house.asterisk_pid,
+            "ari-assistant": running.process.pid,
+            "moonshine": running.engine("moonshine").pid,
+            "piper": running.engine("piper").pid,
+            "smart-turn": running.engine("smart-turn").pid,
+            "media": running.engine("ari_assistant.media.process.worker").pid,
+            "asterisk": running.asterisk_pid,
         }
         idle = {name: megabytes(pid) for name, pid in pids.items()}
         busy: dict[str, float] = {}
-        asyncio.run(with_calls(house, lambda: busy.update({n: megabytes(p) for n, p in pids.items()})))
+        asyncio.run(with_calls(running, lambda: busy.update({n: megabytes(p) for n, p in pids.items()})))
     for name in pids:
         output.add_row(name, f"{idle[name]:.0f}", f"{busy[name]:.0f}", f"{idle[name] / reference:.1f}")
     total = (sum(idle.values()), sum(busy.values()))
@@ -422,9 +422,9 @@ def cancel_storm(calls: int, per_second: float, within_ms: float, up: int, throu
 
     office = {"id": "office", "firstMessage": "Hello.", "backgroundSound": "office", "silenceTimeoutSeconds": 3600}
     number = {"provider": "vapi", "sipUri": "sip:office@localhost", "assistantId": "office"}
-    with _Started({"assistants": [office], "phoneNumbers": [number]}) as house:
+    with _Started({"assistants": [office], "phoneNumbers": [number]}) as running:
         outcome = asyncio.run(
-            storm(house, calls=calls, per_second=per_second, within_ms=within_ms, up=up, through_ari=through_ari)
+            storm(running, calls=calls, per_second=per_second, within_ms=within_ms, up=up, through_ari=through_ari)
         )
     output = Table(title=f"{calls:,} hang-ups at {per_second:g} a second{', headers read by ARI' * through_ari}")
     for column in ("calls that were up", "whole", "memory faults", "deaths of Asterisk", "final responses"):
@@ -439,29 +439,29 @@ def cancel_storm(calls: int, per_second: float, within_ms: float, up: int, throu
 def assistant_request(calls: int) -> None:
     """INVITE → 200 with a stored assistant, and with an `assistant-request` that is answered at once."""
 
-    async def timed(house: House, user: str) -> float:
+    async def timed(running: RunningServer, user: str) -> float:
         began = time.monotonic()
-        async with raw_call(user, house.sip_port) as call:
+        async with raw_call(user, running.sip_port) as call:
             assert await call.final() == 200
             return (time.monotonic() - began) * 1000
 
-    async def measure(house: House) -> list[tuple[str, list[float]]]:
+    async def measure(running: RunningServer) -> list[tuple[str, list[float]]]:
         stored: list[float] = []
         asked: list[float] = []
         async with webhook_server() as webhook:
             webhook.answers({"assistant": {"firstMessage": "Hello.", "serverMessages": []}})
             body = {"provider": "vapi", "sipUri": "sip:asks@localhost", "serverUrl": webhook.url}
-            await house.created("/phone-number", body)
-            assistant = await house.created("/assistant", {"firstMessage": "Hello.", "serverMessages": []})
+            await running.created("/phone-number", body)
+            assistant = await running.created("/assistant", {"firstMessage": "Hello.", "serverMessages": []})
             number = {"provider": "vapi", "sipUri": "sip:stored@localhost", "assistantId": assistant["id"]}
-            await house.created("/phone-number", number)
+            await running.created("/phone-number", number)
             for _ in range(calls):
-                stored.append(await timed(house, "stored"))
-                asked.append(await timed(house, "asks"))
+                stored.append(await timed(running, "stored"))
+                asked.append(await timed(running, "asks"))
         return [("stored assistant", stored), ("assistant-request", asked)]
 
-    with _Started() as house:
-        rows = asyncio.run(measure(house))
+    with _Started() as running:
+        rows = asyncio.run(measure(running))
     rows.append(("difference", [b - a for a, b in zip(rows[0][1], rows[1][1], strict=True)]))
     table("INVITE → 200", rows, unit="ms", reference="stored assistant")
 

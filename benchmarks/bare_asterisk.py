@@ -13,7 +13,7 @@ from ari_assistant.asterisk.instance import InstanceOptions, new_password, rende
 from ari_assistant.asterisk.obtain import obtain
 from ari_assistant.asterisk.process import AsteriskProcess
 from ari_assistant.config.ports import free_tcp_port
-from tests.support.house import free_sip_port
+from tests.support.running_server import free_sip_port
 
 
 @dataclass(frozen=True, slots=True)

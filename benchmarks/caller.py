@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, SILENCE, Pcm
-from ari_assistant.media.g711 import ULAW
-from ari_assistant.media.rtp import MalformedPacket, RtpPacket, RtpSender
+from ari_assistant.audio.frame import FRAME_SAMPLES, PTIME_SECONDS, SILENCE, Pcm
+from ari_assistant.audio.g711 import ULAW
+from ari_assistant.media.rtp.packet import MalformedPacket, RtpPacket, RtpSender
 from tests.support.raw_sip import raw_call
 
 LOUD = 500

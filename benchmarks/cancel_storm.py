@@ -15,7 +15,7 @@ from aiohttp import web
 
 from benchmarks.caller import measured_call
 from tests.support.cancel_storm import cancel_storm
-from tests.support.house import House
+from tests.support.running_server import RunningServer
 from tests.support.webhook import webhook_server
 
 __all__ = ["Outcome", "storm"]
@@ -38,7 +38,7 @@ class Outcome:
 
 
 async def storm(
-    house: House, *, calls: int, per_second: float, within_ms: float, up: int, through_ari: bool
+    running: RunningServer, *, calls: int, per_second: float, within_ms: float, up: int, through_ari: bool
 ) -> Outcome:
     """Hang up so many calls while they ring, with `up` calls in progress. `through_ari`: somebody reads every caller's
     headers through ARI, as no version of ours does any more."""
@@ -51,24 +51,24 @@ async def storm(
         webhook = await stack.enter_async_context(webhook_server())
         webhook.answer = never  # it rings until the caller hangs up
         rings = {"provider": "vapi", "sipUri": "sip:rings@localhost", "serverUrl": webhook.url}
-        await house.created("/phone-number", rings)
+        await running.created("/phone-number", rings)
         if through_ari:
-            await stack.enter_async_context(_reader(house))
-        callers = [await stack.enter_async_context(measured_call("office", house.sip_port)) for _ in range(up)]
+            await stack.enter_async_context(_reader(running))
+        callers = [await stack.enter_async_context(measured_call("office", running.sip_port)) for _ in range(up)]
         finals = await cancel_storm(
-            "rings", house.sip_port, calls=calls, per_second=per_second, longest_ms=within_ms
+            "rings", running.sip_port, calls=calls, per_second=per_second, longest_ms=within_ms
         )
         over = asyncio.get_running_loop().time()
         await asyncio.sleep(1.0)
         whole = sum(bool(caller.packets) and caller.packets[-1] > over for caller in callers)
-        return Outcome(finals, len(house.asterisk_faults()), len(house.logged("asterisk_died")), whole)
+        return Outcome(finals, len(running.asterisk_faults()), len(running.logged("asterisk_died")), whole)
 
 
 @asynccontextmanager
-async def _reader(house: House) -> AsyncGenerator[None, None]:
-    headers = {"Authorization": aiohttp.encode_basic_auth("ari-assistant", house.ari_password)}
+async def _reader(running: RunningServer) -> AsyncGenerator[None, None]:
+    headers = {"Authorization": aiohttp.encode_basic_auth("ari-assistant", running.ari_password)}
     async with aiohttp.ClientSession(headers=headers) as session:
-        following = asyncio.create_task(_follow(session, f"{house.ari_url}/ari"))
+        following = asyncio.create_task(_follow(session, f"{running.ari_url}/ari"))
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ari_assistant.calls import state as calls
+from ari_assistant.reports import call_state as calls
 from ari_assistant.turns import turn_taking as turns
 
 DOCS = Path(__file__).parent

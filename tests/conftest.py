@@ -16,8 +16,8 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.assistants import ASSISTANTS
-from tests.support.house import House
-from tests.support.studio import Studio
+from tests.support.caller_voice import CallerVoice
+from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook, webhook_server
 
 settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True)
@@ -83,30 +83,30 @@ def log_lines() -> Iterator[list[structlog.types.EventDict]]:
 
 
 @pytest.fixture(scope="session")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+def voices(tmp_path_factory: pytest.TempPathFactory) -> CallerVoice:
     """Speech for the callers."""
     if find_spec("pjsua2") is None:
         pytest.skip("pjsua2 has no wheel for this Python: use 3.11 or 3.12 to place calls")
-    return Studio(tmp_path_factory.mktemp("studio"))
+    return CallerVoice(tmp_path_factory.mktemp("voices"))
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """The server."""
-    house = House(tmp_path_factory.mktemp("house"), ASSISTANTS, assistant_request_seconds="1.5")
-    house.start()
-    yield house
-    assert house.stop() == 0
+    running = RunningServer(tmp_path_factory.mktemp("running"), ASSISTANTS, assistant_request_seconds="1.5")
+    running.start()
+    yield running
+    assert running.stop() == 0
 
 
 @pytest.fixture(autouse=True)
 async def everything_is_given_back(request: pytest.FixtureRequest) -> AsyncGenerator[None, None]:
     """After every call no channel and no bridge is left; and the server's event loop did not stand in the test."""
     yield
-    if "house" in request.fixturenames:
-        house: House = request.getfixturevalue("house")
-        await house.assert_clean()
-        house.assert_loop_never_stood()
+    if "running" in request.fixturenames:
+        running: RunningServer = request.getfixturevalue("running")
+        await running.assert_clean()
+        running.assert_loop_never_stood()
 
 
 @pytest.fixture

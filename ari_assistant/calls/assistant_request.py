@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
-from ari_assistant.calls.ending import Ending
-from ari_assistant.calls.messages import CallMessages
+from ari_assistant.assistants.lookup import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
+from ari_assistant.conversation.ending import Ending
+from ari_assistant.reports.messages import CallMessages
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination

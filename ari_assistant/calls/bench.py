@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from ari_assistant.calls.session import Session
-from ari_assistant.media.frame import Pcm
+from ari_assistant.audio.frame import Pcm
+from ari_assistant.conversation.session import Session
 from ari_assistant.media.handle import MediaStream
 
 __all__ = ["SESSIONS", "EchoBrain", "ReplyBrain"]
@@ -22,7 +22,7 @@ _MAX_BEHIND_SECONDS = 0.2
 
 
 class EchoBrain:
-    """Sends every frame back. See `media.handle.Listener` and `hearing.Ear`."""
+    """Sends every frame back. See `media.handle.Listener` and `voice_activity.VoiceListener`."""
 
     def __init__(self, stream: MediaStream) -> None:
         self._stream = stream
@@ -30,7 +30,7 @@ class EchoBrain:
         self._played = 0
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
-        """See `hearing.Ear`."""
+        """See `voice_activity.VoiceListener`."""
         if self._given - self._played > self._stream.rate * _MAX_BEHIND_SECONDS:
             # A machine that stood still must not be heard late for ever.
             self._stream.flush()
@@ -49,7 +49,7 @@ class EchoBrain:
         """See `media.handle.Listener`."""
 
     def failed(self, fault: Exception) -> None:
-        """See `hearing.Ear`."""
+        """See `voice_activity.VoiceListener`."""
         raise fault
 
 
@@ -63,7 +63,7 @@ class ReplyBrain(EchoBrain):
         self._tone: Pcm = (8_000 * np.sin(2 * np.pi * _TONE_HERTZ * at)).astype(np.int16)
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
-        """See `hearing.Ear`."""
+        """See `voice_activity.VoiceListener`."""
         if speech:
             self._voiced += 1
             return
@@ -97,7 +97,7 @@ class _EchoSession(Session):
         self._brain.played(samples, now)
 
     def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
-        """See `hearing.Ear`."""
+        """See `voice_activity.VoiceListener`."""
         self._brain.heard(frame, narrow, speech, now)
 
 

@@ -7,21 +7,21 @@ from typing import Any
 
 from ari_assistant.ari.errors import AriError, AriNotFound
 from ari_assistant.ari.events import StasisStart
+from ari_assistant.assistants.lookup import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
 from ari_assistant.calls.assistant_request import Answer, Forward, NoAnswer, Speak, UseAssistant, ask
-from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
-from ari_assistant.calls.ending import (
+from ari_assistant.calls.call import CAUSE_FAILURE, PhoneCall
+from ari_assistant.calls.invite import Invite, read_invite
+from ari_assistant.calls.routing import NumberFound
+from ari_assistant.calls.services import Services
+from ari_assistant.calls.sip_authentication import is_authenticated
+from ari_assistant.conversation.ending import (
     CALLER_CANCELLED,
     CALLER_HUNG_UP,
     NO_ASSISTANT_AND_NO_SERVER,
     Ending,
 )
-from ari_assistant.calls.invite import Invite, read_invite
-from ari_assistant.calls.phone_call import CAUSE_FAILURE, PhoneCall
-from ari_assistant.calls.record import CallRecord
-from ari_assistant.calls.routing import NumberFound
-from ari_assistant.calls.services import Services
-from ari_assistant.calls.sip_authentication import is_authenticated
 from ari_assistant.dialogue.template import fill_for_speech
+from ari_assistant.reports.record import CallRecord
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.hook import NumberHookAction

@@ -9,10 +9,10 @@ from urllib.parse import unquote_to_bytes
 
 from ari_assistant.ari.events import ChannelSnapshot, StasisStart
 from ari_assistant.ari.resources import Channel
+from ari_assistant.audio.codec import CODECS, Codec
+from ari_assistant.audio.g711 import ULAW
 from ari_assistant.dialogue.callers_text import FromCaller
 from ari_assistant.dialogue.template import RESERVED
-from ari_assistant.media.codec import CODECS, Codec
-from ari_assistant.media.g711 import ULAW
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 

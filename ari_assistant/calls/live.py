@@ -8,13 +8,13 @@ from contextlib import suppress
 from ari_assistant.ari.errors import AriError, AriNotFound
 from ari_assistant.ari.events import AriEvent, StasisStart
 from ari_assistant.ari.resources import Channel
-from ari_assistant.calls.ending import MEDIA_LOST, SHUTDOWN
+from ari_assistant.calls.call import CAUSE_FAILURE, PhoneCall
 from ari_assistant.calls.inbound import InboundCall
 from ari_assistant.calls.outbound import CallRefused, OutboundCall
 from ari_assistant.calls.own_ids import DIALLED, OwnIds, is_any_servers
-from ari_assistant.calls.phone_call import CAUSE_FAILURE, PhoneCall
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.transfer import REFER_CONTEXT
+from ari_assistant.conversation.ending import MEDIA_LOST, SHUTDOWN
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.call import CreateCall, Customer

@@ -9,15 +9,15 @@ from pydantic import ValidationError
 
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent
-from ari_assistant.calls.choice import AssistantMissing, AssistantUnusable, choose_assistant
-from ari_assistant.calls.ending import Ending
-from ari_assistant.calls.models import rules_config
+from ari_assistant.assistants.lookup import AssistantMissing, AssistantUnusable, choose_assistant
+from ari_assistant.assistants.model_providers import rules_config
+from ari_assistant.calls.call import PhoneCall
 from ari_assistant.calls.own_ids import DIALLED, OwnIds
-from ari_assistant.calls.phone_call import PhoneCall
-from ari_assistant.calls.record import CallRecord
 from ari_assistant.calls.services import Services
-from ari_assistant.calls.state import CallEvent
 from ari_assistant.calls.transfer import is_redirect
+from ari_assistant.conversation.ending import Ending
+from ari_assistant.reports.call_state import CallEvent
+from ari_assistant.reports.record import CallRecord
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.call import CreateCall, Customer
 from ari_assistant.vapi.error import validation_messages

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ari_assistant.ari.client import AriClient
-from ari_assistant.calls.access import ProviderAccess
+from ari_assistant.assistants.model_providers import ModelChoice
+from ari_assistant.assistants.provider_access import ProviderAccess
+from ari_assistant.assistants.speech_providers import SpeechChoice
 from ari_assistant.calls.admission import Admission
-from ari_assistant.calls.hearing import Hearing
-from ari_assistant.calls.models import ModelChoice
 from ari_assistant.calls.routing import Router
-from ari_assistant.calls.speech import SpeechChoice
-from ari_assistant.calls.websocket_stream import MediaSockets
-from ari_assistant.media.client import MediaPlane
+from ari_assistant.media.process.client import MediaPlane
+from ari_assistant.media.websocket.stream import MediaSockets
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
 from ari_assistant.turns.endpointing import Waits
 from ari_assistant.turns.turn_taking import TurnOptions
+from ari_assistant.turns.voice_activity import VoiceActivity
 from ari_assistant.vapi.server import Server
 from ari_assistant.webhooks.sender import WebhookSender
 
@@ -96,7 +96,7 @@ class Services:
     sockets: MediaSockets | None
     """Carry the audio of calls where that is not RTP."""
     admission: Admission
-    hearing: Hearing
+    hearing: VoiceActivity
     options: CallOptions
     spawn: Callable[[Awaitable[None], str], None]
     """Start a task that outlives the call (the delivery of its last messages), owned by the server."""

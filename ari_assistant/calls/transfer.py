@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 from urllib.parse import quote
-
-from pydantic import ValidationError
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriRequestError
@@ -18,19 +15,13 @@ from ari_assistant.ari.events import AriEvent
 from ari_assistant.ari.resources import Channel
 from ari_assistant.calls.legs import Legs
 from ari_assistant.calls.own_ids import DIALLED, OwnIds
-from ari_assistant.dialogue.address import AddressRefused, filled_sip_uri, one_line
-from ari_assistant.dialogue.callers_text import from_caller
-from ari_assistant.dialogue.template import Fill, fill_for_speech
-from ari_assistant.dialogue.tools import filled
+from ari_assistant.dialogue.address import one_line
 from ari_assistant.telemetry import get_logger
-from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
-from ari_assistant.vapi.error import validation_messages
 
 __all__ = [
     "REFER_CONTEXT",
     "dial_and_bridge",
-    "filled_destination",
     "is_redirect",
     "refer",
     "refer_target",
@@ -61,30 +52,6 @@ def is_redirect(event: AriEvent) -> bool:
     if event.type == "Dial":
         return bool(event.data.get("forward"))
     return 300 <= int(event.data.get("tech_cause") or 0) < 400 or event.data.get("cause") == _REDIRECTED
-
-
-def filled_destination(
-    destination: Destination, fill: Fill, variables: Mapping[str, Any], arguments: Mapping[str, Any] | None = None
-) -> Destination:
-    """The destination with its templates filled from the call's `variables` and a model's `arguments`.
-
-    Raises AddressRefused when there is no address, or its host would be the caller's to choose.
-    """
-    said = from_caller(dict(arguments or {}))
-    wire = destination.wire()
-    uri = wire.pop("sipUri", None)
-    result: JsonObject = filled(wire, fill, said)
-    speech = partial(fill_for_speech, fill)
-    if "message" in wire:
-        result["message"] = filled(wire["message"], speech, said)
-    if fallback := (wire.get("transferPlan") or {}).get("fallbackPlan"):
-        result["transferPlan"]["fallbackPlan"] = filled(fallback, speech, said)
-    if uri is not None:
-        result["sipUri"] = filled_sip_uri(uri, {**variables, **said})
-    try:
-        return Destination.model_validate(result)
-    except ValidationError as fault:
-        raise AddressRefused("; ".join(validation_messages(fault))) from None
 
 
 def refer_target(destination: Destination) -> str:

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ari_assistant.calls.access import canonical
+from ari_assistant.assistants.provider_access import canonical
 from ari_assistant.dialogue.rules.config import RulesConfig
 from ari_assistant.fault import Fault
 from ari_assistant.store.catalogue import file_id

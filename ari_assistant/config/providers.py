@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ari_assistant.calls.access import ProviderAccess, canonical
-from ari_assistant.calls.models import ChatEndpoint
+from ari_assistant.assistants.model_providers import ChatEndpoint
+from ari_assistant.assistants.provider_access import ProviderAccess, canonical
 from ari_assistant.config.settings import Settings
 
 __all__ = ["chat_endpoint", "provider_access"]

@@ -19,9 +19,9 @@ from liquid.exceptions import LiquidError, ResourceLimitError
 from ari_assistant.dialogue.callers_text import TAGS, FromCaller, Place, watched
 from ari_assistant.vapi.base import JsonObject
 
-__all__ = ["RESERVED", "Fill", "Rendered", "builtin_variables", "fill_for_speech", "render"]
+__all__ = ["RESERVED", "Rendered", "TemplateRenderer", "builtin_variables", "fill_for_speech", "render"]
 
-Fill = Callable[[str, Mapping[str, Any]], str]
+TemplateRenderer = Callable[[str, Mapping[str, Any]], str]
 """`fill(template, extra_variables)`: the text with the call's variables in it."""
 
 RESERVED = frozenset(
@@ -269,7 +269,7 @@ def render(
     return Rendered(FromCaller(text) if of_caller else text, tuple(work.missing), from_caller=of_caller)
 
 
-def fill_for_speech(fill: Fill, template: str, extra: Mapping[str, Any]) -> str:
+def fill_for_speech(fill: TemplateRenderer, template: str, extra: Mapping[str, Any]) -> str:
     """What is said of `template`: as `fill` has it, but a variable without a value leaves no hole in the sentence.
     `Hello {{first_name}}, how can I help?` → `Hello, how can I help?`; `Thank you, {{first_name}}.` → `Thank you.`;
     `{{first_name}}, please wait.` → `Please wait.`"""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ari_assistant.dialogue.template import Fill
+from ari_assistant.dialogue.template import TemplateRenderer
 from ari_assistant.providers.model import ToolSpec
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
@@ -176,7 +176,7 @@ def address_of(destination: Any) -> str:
     return getattr(destination, "assistant_name", None) or getattr(destination, "assistant_id", None) or ""
 
 
-def filled(value: Any, fill: Fill, variables: Mapping[str, Any]) -> Any:
+def filled(value: Any, fill: TemplateRenderer, variables: Mapping[str, Any]) -> Any:
     """`value` with the templates in its texts filled, however deep they stand."""
     if isinstance(value, str):
         return fill(value, variables)
@@ -187,7 +187,9 @@ def filled(value: Any, fill: Fill, variables: Mapping[str, Any]) -> Any:
     return value
 
 
-def static_arguments(parameters: Sequence[ToolParameter] | None, fill: Fill, arguments: JsonObject) -> JsonObject:
+def static_arguments(
+    parameters: Sequence[ToolParameter] | None, fill: TemplateRenderer, arguments: JsonObject
+) -> JsonObject:
     """The model's arguments with the static ones laid over them (§5.2)."""
     return arguments | {p.key: filled(p.value, fill, arguments) for p in parameters or ()}
 
@@ -244,7 +246,7 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def is_refused(plan: ToolRejectionPlan | None, messages: Sequence[JsonObject], fill: Fill) -> bool:
+def is_refused(plan: ToolRejectionPlan | None, messages: Sequence[JsonObject], fill: TemplateRenderer) -> bool:
     """Do all conditions of the plan hold? `messages` in OpenAI's form, the newest last. A plan without
     conditions refuses nothing; a broken condition does not hold."""
     conditions = plan.conditions if plan is not None else None
@@ -252,7 +254,9 @@ def is_refused(plan: ToolRejectionPlan | None, messages: Sequence[JsonObject], f
 
 
 def _condition(
-    condition: RegexCondition | LiquidCondition | GroupCondition, messages: Sequence[JsonObject], fill: Fill
+    condition: RegexCondition | LiquidCondition | GroupCondition,
+    messages: Sequence[JsonObject],
+    fill: TemplateRenderer,
 ) -> bool:
     match condition:
         case RegexCondition():
@@ -273,7 +277,7 @@ def _condition(
             return all(held) if condition.operator == "AND" else any(held)
 
 
-def extracted_variables(plan: VariableExtractionPlan | None, result: str, fill: Fill) -> JsonObject:
+def extracted_variables(plan: VariableExtractionPlan | None, result: str, fill: TemplateRenderer) -> JsonObject:
     """The variables that a tool's JSON result brings (§5.2): the schema's properties as globals, an array under
     its title, then the aliases, which may use them. A result that is no JSON brings only aliases."""
     if plan is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.audio.frame import Pcm
 
 __all__ = ["Listener", "MediaStream"]
 
@@ -26,7 +26,7 @@ class MediaStream(Protocol):
     """What is played to the caller. `play`, `flush`, `interject` and `set_background` only give an order and return.
 
     Carried by RTP through the media process (`client.PlaneStream`), or by Asterisk's websocket channel
-    (`calls.websocket_stream`).
+    (`media.websocket.stream`).
     """
 
     listener: Listener | None

@@ -16,7 +16,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.phone.line import CallFailed, PhoneCall, place_call
 from ari_assistant.phone.transcript import follow
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable

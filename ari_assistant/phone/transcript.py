@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS, Pcm
+from ari_assistant.audio.frame import FRAME_SAMPLES, PTIME_SECONDS, Pcm
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.transcriber import Transcriber
 from ari_assistant.turns.vad import SpeechDetector

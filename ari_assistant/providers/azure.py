@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import aiohttp
 
-from ari_assistant.media.frame import SAMPLE_RATE
+from ari_assistant.audio.frame import SAMPLE_RATE
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
 
 __all__ = ["URL", "azure_voice"]

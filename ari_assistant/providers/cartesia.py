@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from ari_assistant.media.frame import SAMPLE_RATE
+from ari_assistant.audio.frame import SAMPLE_RATE
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
 
 __all__ = ["URL", "cartesia_voice"]

@@ -11,7 +11,7 @@ import aiohttp
 import numpy as np
 import soxr
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.http_voice import pcm_chunks
 from ari_assistant.providers.websocket_stream import WebsocketTranscriber
 

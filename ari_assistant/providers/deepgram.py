@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
 from ari_assistant.providers.websocket_stream import WebsocketTranscriber
 

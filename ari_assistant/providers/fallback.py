@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.model import Model, ModelEvent, ModelRequest
 from ari_assistant.providers.transcriber import Transcriber

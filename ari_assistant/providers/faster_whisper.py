@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.errors import ProviderUnavailable
 from ari_assistant.providers.process import EngineProcess
 

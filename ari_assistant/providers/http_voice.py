@@ -12,7 +12,7 @@ import aiohttp
 import numpy as np
 import soxr
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.errors import ProviderError, ProviderRejected, ProviderTimeout, ProviderUnavailable
 
 __all__ = ["HttpVoice", "SpeechRequest", "pcm_chunks", "provider_faults"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
-from ari_assistant.media.level import ActiveLevel, Leveller
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.level import ActiveLevel, Leveller
 from ari_assistant.providers.voice import Voice
 
 __all__ = ["LevelledVoice"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
-from ari_assistant.media.wav import wav_bytes
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.wav import wav_bytes
 from ari_assistant.providers.errors import ProviderRejected
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest, provider_faults
 

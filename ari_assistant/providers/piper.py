@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import soxr
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
-from ari_assistant.media.level import Leveller
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.level import Leveller
 from ari_assistant.providers.process import EngineProcess
 
 __all__ = ["PiperEngine", "PiperVoice"]

@@ -22,8 +22,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.fault import Fault
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.errors import ProviderUnavailable
 from ari_assistant.providers.process import EngineProcess
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 
 __all__ = ["Voice"]
 

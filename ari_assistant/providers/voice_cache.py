@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import numpy as np
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.voice import Voice
 
 __all__ = ["CachedVoice"]

@@ -7,7 +7,7 @@ import json
 
 import aiohttp
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.http_voice import provider_faults
 
 __all__ = ["URL", "VoskTranscriber"]

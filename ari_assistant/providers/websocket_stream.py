@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from ari_assistant.media.frame import PTIME_SECONDS, Pcm
+from ari_assistant.audio.frame import PTIME_SECONDS, Pcm
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.http_voice import provider_faults
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import soxr
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.errors import ProviderRejected
 from ari_assistant.providers.http_voice import provider_faults
 

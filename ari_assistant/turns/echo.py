@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from ari_assistant.media.frame import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Pcm
+from ari_assistant.audio.frame import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Pcm
 
 __all__ = ["EchoGuard"]
 

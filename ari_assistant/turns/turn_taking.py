@@ -14,10 +14,10 @@ under its number and the reply is withdrawn: nobody answers half a sentence.
 
 A reply is heard in SPEAKING, a voice over it in OVERLAPPING. What that means depends on the plan:
 
-- with `num_words` 0 the voice counts. After `hold_seconds` of it the reply falls silent, for the time being (HOLDING).
-  When the caller pauses (DOUBTING), what they said decides: words interrupt; an acknowledgement, a cough or a noise
-  dismisses the overlap, and the reply goes on where it was cut. A voice of `confirm_seconds` interrupts without being
-  understood;
+- with `num_words` 0 the voice counts. After `hold_seconds` of it the reply falls silent, for the time being
+  (REPLY_HELD). When the caller pauses (JUDGING), what they said decides: words interrupt; an acknowledgement, a cough
+  or a noise dismisses the overlap, and the reply goes on where it was cut. A voice of `confirm_seconds` interrupts
+  without being understood;
 - with `num_words` N the words count: the reply goes on while the overlap is recognised, at every pause and every
   `partial_seconds` of voice, until a verdict says that it interrupts;
 - a protected reply (the first message, by default) goes on; what was said over it is kept and answered after it.
@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from ari_assistant.media.frame import PTIME_SECONDS
+from ari_assistant.audio.frame import PTIME_SECONDS
 
 __all__ = [
     "TRANSITIONS",
@@ -63,8 +63,8 @@ class TurnState(Enum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     OVERLAPPING = "overlapping"
-    HOLDING = "holding"
-    DOUBTING = "doubting"
+    REPLY_HELD = "reply held"
+    JUDGING = "judging"
 
 
 class TurnEvent(Enum):
@@ -133,23 +133,23 @@ TRANSITIONS: Final[dict[TurnState, dict[TurnEvent, TurnState]]] = {
     },
     _S.OVERLAPPING: {
         _E.PAUSE: _S.SPEAKING,
-        _E.HOLD: _S.HOLDING,
+        _E.HOLD: _S.REPLY_HELD,
         _E.BARGE_IN: _S.HEARING,
         _E.REPLY_OVER: _S.HEARING,
         _E.REPLY_OVER_KEPT: _S.HEARING,
         _E.KEY: _S.LISTENING,
         _E.ENTRY: _S.THINKING,
     },
-    _S.HOLDING: {
-        _E.PAUSE: _S.DOUBTING,
+    _S.REPLY_HELD: {
+        _E.PAUSE: _S.JUDGING,
         _E.BARGE_IN: _S.HEARING,
         _E.REPLY_OVER: _S.HEARING,
         _E.REPLY_OVER_KEPT: _S.HEARING,
         _E.KEY: _S.LISTENING,
         _E.ENTRY: _S.THINKING,
     },
-    _S.DOUBTING: {
-        _E.VOICE: _S.HOLDING,
+    _S.JUDGING: {
+        _E.VOICE: _S.REPLY_HELD,
         _E.BARGE_IN: _S.PAUSING,
         _E.DISMISS: _S.SPEAKING,
         _E.REPLY_OVER: _S.PAUSING,
@@ -311,7 +311,7 @@ class TurnTaking:
         if speech:
             if self._voiced == 0.0 or now - self.last_voice > self.options.pause_seconds:
                 self._voiced = 0.0
-                if self.state not in (TurnState.HOLDING, TurnState.DOUBTING):
+                if self.state not in (TurnState.REPLY_HELD, TurnState.JUDGING):
                     self._voice_started = now - PTIME_SECONDS
             self._voiced += PTIME_SECONDS
             self.last_voice = now
@@ -336,7 +336,7 @@ class TurnTaking:
                     commands.append(SpeechPaused(self.turn, self.last_voice))
                 else:
                     commands += self._overlap_paused(said, now)
-            elif before is TurnState.DOUBTING and silence >= self.options.verdict_seconds:
+            elif before is TurnState.JUDGING and silence >= self.options.verdict_seconds:
                 commands += self._interrupt(now)
         wait = self.options.evidence_seconds if self._wait is None else self._wait
         if silence >= wait and self.state is TurnState.PAUSING and self._step(TurnEvent.ENDPOINT):
@@ -422,7 +422,7 @@ class TurnTaking:
         options = self.options
         commands: list[Command] = []
         if self._step(TurnEvent.VOICE):
-            goes_on = before in (TurnState.PAUSING, TurnState.THINKING, TurnState.DOUBTING)
+            goes_on = before in (TurnState.PAUSING, TurnState.THINKING, TurnState.JUDGING)
             if goes_on or (before is TurnState.SPEAKING and self._judging):
                 commands.append(SpeechResumed(self.turn))
             elif not self._kept:
@@ -440,7 +440,7 @@ class TurnTaking:
                 self._partials += 1
                 self._judging = True
                 commands.append(OverlapGrown(self.turn))
-        if self.state is TurnState.HOLDING and voice >= max(options.confirm_seconds, options.voice_seconds):
+        if self.state is TurnState.REPLY_HELD and voice >= max(options.confirm_seconds, options.voice_seconds):
             commands += self._interrupt(now)
         return commands
 
@@ -459,7 +459,7 @@ class TurnTaking:
         return [OverlapPaused(self.turn)]
 
     def _interrupt(self, now: float) -> list[Command]:
-        silent = self.state in (TurnState.SPEAKING, TurnState.DOUBTING)
+        silent = self.state in (TurnState.SPEAKING, TurnState.JUDGING)
         if self._reply is None or not self._step(TurnEvent.BARGE_IN):
             return []
         self._judging = False

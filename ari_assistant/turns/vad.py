@@ -14,7 +14,7 @@ import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 
 __all__ = [
     "OneDetector", "SharpEnds", "SileroDetectors", "SileroModel", "SpeechDetector", "SpeechDetectors",

@@ -9,7 +9,11 @@ from pydantic import Field
 from ari_assistant.vapi.base import Contract, JsonObject
 from ari_assistant.vapi.secret import Secret, SecretHeaders
 
-__all__ = ["BackoffPlan", "Server", "normalise_server"]
+__all__ = ["BackoffPlan", "Server", "ServerFailed", "first_server", "normalise_server"]
+
+
+class ServerFailed(Exception):
+    """A server of the user's could not be asked, or has not answered as it should; the text says what was wrong."""
 
 
 class BackoffPlan(Contract):
@@ -32,6 +36,11 @@ class Server(Contract):
     backoff_plan: BackoffPlan | None = None
     static_ip_addresses_enabled: bool | None = None
     encrypted_paths: list[str] | None = None
+
+
+def first_server(*candidates: Server | None) -> Server | None:
+    """Which one server gets a message (§7.1): the first that has a URL, in the order given, or None."""
+    return next((server for server in candidates if server is not None and server.url), None)
 
 
 def normalise_server(document: JsonObject) -> JsonObject:

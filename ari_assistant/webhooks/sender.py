@@ -15,7 +15,7 @@ from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.credential import AuthenticationPlan, BearerPlan, HmacPlan, OAuth2Plan
 from ari_assistant.vapi.json_text import MAX_DOCUMENT_BYTES, read_json
 from ari_assistant.vapi.secret import without_user_info
-from ari_assistant.vapi.server import Server
+from ari_assistant.vapi.server import Server, ServerFailed
 from ari_assistant.webhooks.redirects import ROAMING, followed
 from ari_assistant.webhooks.signing import SigningFault, bearer_headers, default_signature, hmac_headers
 
@@ -38,7 +38,7 @@ _OAUTH2_SECONDS = 10.0
 FindCredential = Callable[[str], Awaitable[AuthenticationPlan | None]]
 
 
-class WebhookFailed(Exception):
+class WebhookFailed(ServerFailed):
     """No answer: time-out or connection error. Base of the other two."""
 
 

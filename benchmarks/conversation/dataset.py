@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm, seconds
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm, seconds
 from benchmarks.conversation.sounds import (
     Sounds,
     busy,

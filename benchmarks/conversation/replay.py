@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
+from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
 from ari_assistant.providers.moonshine import MoonshineEngine
 from ari_assistant.providers.silero import SileroNetwork
 from ari_assistant.providers.smart_turn import SmartTurnEngine

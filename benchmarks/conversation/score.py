@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ari_assistant.media.playout import heard_words
+from ari_assistant.audio.playout import heard_words
 from benchmarks.conversation.dataset import Overlap, Turn, endings, noisy, overlaps, pauses, unseen
 from benchmarks.conversation.replay import OURS, STRATEGIES, Engines, Strategy, flags_of, overlapped, turned
 from benchmarks.conversation.sounds import Sounds, telephone, white, words_of

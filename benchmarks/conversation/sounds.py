@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
-from ari_assistant.media.g711 import ULAW
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.g711 import ULAW
 from ari_assistant.providers.piper import PiperEngine
 
 __all__ = ["Sounds", "cough", "dtmf", "mixed", "ringback", "silence", "telephone", "trimmed", "words_of"]

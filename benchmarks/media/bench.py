@@ -23,8 +23,8 @@ from rich.table import Table
 
 from benchmarks.bare_asterisk import bare_asterisk
 from benchmarks.media.peers import peers, prepare
-from tests.support.house import House
-from tests.support.studio import Studio
+from tests.support.caller_voice import CallerVoice
+from tests.support.running_server import RunningServer
 
 _WARM_UP = 4.0
 """Seconds after the start of a run that are not counted."""
@@ -122,16 +122,20 @@ async def ours(folder: Path, mode: str | None, *, rtp_first: int = 20_000) -> As
     """A whole server."""
     document = {"assistants": [_ASSISTANT], "phoneNumbers": [_NUMBER]}
     settings = {"bench": mode} if mode else {}
-    house = House(folder / (mode or "full"), document, rtp_ports=f"{rtp_first}-{rtp_first + 2_999}", **settings)
-    await asyncio.to_thread(house.start)
+    running = RunningServer(
+        folder / (mode or "full"), document, rtp_ports=f"{rtp_first}-{rtp_first + 2_999}", **settings
+    )
+    await asyncio.to_thread(running.start)
     try:
         await asyncio.sleep(2.0)
-        assert house.process is not None
-        pid, asterisk = house.process.pid, house.asterisk_pid
+        assert running.process is not None
+        pid, asterisk = running.process.pid, running.asterisk_pid
         name = f"ari-assistant, {mode}" if mode else "ari-assistant, greeting"
-        yield Target(name, house.sip_port, lambda: [p for p in _family(pid) if p != asterisk], lambda: [asterisk])
+        yield Target(
+            name, running.sip_port, lambda: [p for p in _family(pid) if p != asterisk], lambda: [asterisk]
+        )
     finally:
-        await asyncio.to_thread(house.stop)
+        await asyncio.to_thread(running.stop)
 
 
 @asynccontextmanager
@@ -208,7 +212,7 @@ async def run(
 ) -> None:
     """Everything, and the tables."""
     folder = Path(tempfile.mkdtemp(prefix="ari-assistant-bench-"))
-    speech = str(await asyncio.to_thread(Studio(folder).say, _SENTENCE))
+    speech = str(await asyncio.to_thread(CallerVoice(folder).say, _SENTENCE))
     talk: dict[str, Any] = {"speech": speech, "pause_seconds": _PAUSE_SECONDS}
     rows: list[Row] = []
     arrivals: list[Row] = []

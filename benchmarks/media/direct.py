@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ari_assistant.calls.bench import EchoBrain, ReplyBrain
-from ari_assistant.calls.hearing import Hearing
-from ari_assistant.media.client import MediaPlane
+from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.providers.silero import SileroNetwork
 from ari_assistant.turns.vad import SharpEnds, SileroDetectors
+from ari_assistant.turns.voice_activity import VoiceActivity
 
 
 async def main(mode: str, folder: str) -> None:
     """Serve until standard input ends."""
-    hearing = Hearing(SharpEnds(SileroDetectors(SileroNetwork())))
+    hearing = VoiceActivity(SharpEnds(SileroDetectors(SileroNetwork())))
     plane = MediaPlane(host="127.0.0.1", heard=hearing)
     running = asyncio.create_task(plane.run())
     await plane.wait_ready()

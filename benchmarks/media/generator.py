@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import FRAME_SAMPLES, PTIME_SECONDS
-from ari_assistant.media.g711 import ULAW
-from ari_assistant.media.plane import Datagrams
-from ari_assistant.media.rtp_batch import PACKET_BYTES, PacketRows, read_headers
-from ari_assistant.media.udp import BatchSocket, packed_address
-from ari_assistant.media.wav import read_wav
+from ari_assistant.audio.frame import FRAME_SAMPLES, PTIME_SECONDS
+from ari_assistant.audio.g711 import ULAW
+from ari_assistant.audio.wav import read_wav
+from ari_assistant.media.process.udp import BatchSocket, packed_address
+from ari_assistant.media.rtp.packet_rows import PACKET_BYTES, PacketRows, read_headers
+from ari_assistant.media.rtp.plane import Datagrams
 
 _LOUD = np.abs(ULAW.decode_table.astype(np.int32)) > 500
 _DIGITS = 100

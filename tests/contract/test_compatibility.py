@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from ari_assistant.api.app import ENDPOINTS
 from ari_assistant.api.openapi import documentation_endpoints
-from ari_assistant.calls import speech
+from ari_assistant.assistants import speech_providers as speech
 from ari_assistant.providers.openai import CHAT_PROVIDERS
 from ari_assistant.vapi.assistant import Assistant, ServerMessageType
 from ari_assistant.vapi.model import BUILT_IN

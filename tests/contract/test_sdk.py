@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import House
 from tests.support.raw_sip import raw_call
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(180)]
 
@@ -36,26 +36,26 @@ async def program(*command: str, **environment: str) -> dict[str, Any]:
     return found
 
 
-async def ended_call(house: House) -> str:
+async def ended_call(running: RunningServer) -> str:
     """A call that was answered and is over."""
-    async with raw_call("banana", house.sip_port) as call:
+    async with raw_call("banana", running.sip_port) as call:
         assert await call.final() == 200
         call.acknowledge()
         await asyncio.sleep(2.5)
-    record = await house.ended_call("banana")
+    record = await running.ended_call("banana")
     return str(record["id"])
 
 
 @pytest.mark.parametrize("version", PYTHON_VERSIONS)
-async def test_a_program_for_the_python_sdk_runs_unchanged(house: House, version: str) -> None:
+async def test_a_program_for_the_python_sdk_runs_unchanged(running: RunningServer, version: str) -> None:
     path = SDKS / f"python-{version}"
     if not path.is_dir():
         pytest.skip(f"{path} is missing: run scripts/bootstrap dev")
-    base = f"http://127.0.0.1:{house.api_port}"
+    base = f"http://127.0.0.1:{running.api_port}"
     script = str(ROOT / "tests/contract/sdk_program.py")
-    call_id = await ended_call(house)
+    call_id = await ended_call(running)
     result = await program(
-        sys.executable, script, base, house.key, house.uri("banana"), call_id, PYTHONPATH=str(path)
+        sys.executable, script, base, running.key, running.uri("banana"), call_id, PYTHONPATH=str(path)
     )
     seen = result["seen"]
     newest = version == "3.0.0"
@@ -109,14 +109,14 @@ async def test_a_program_for_the_python_sdk_runs_unchanged(house: House, version
         assert seen[name], name
 
 
-async def test_a_program_for_the_typescript_sdk_runs_unchanged(house: House) -> None:
+async def test_a_program_for_the_typescript_sdk_runs_unchanged(running: RunningServer) -> None:
     node = shutil.which("node")
     if node is None or not (SDKS / "node/node_modules").is_dir():
         pytest.skip("no Node.js, or its SDK is missing: run scripts/bootstrap dev")
-    base = f"http://127.0.0.1:{house.api_port}"
+    base = f"http://127.0.0.1:{running.api_port}"
     script = str(ROOT / "tests/contract/sdk_program.mjs")
-    call_id = await ended_call(house)
-    seen = await program(node, script, str(SDKS / "node"), base, house.key, call_id)
+    call_id = await ended_call(running)
+    seen = await program(node, script, str(SDKS / "node"), base, running.key, call_id)
     assert seen["assistant"] == ["Desk", "openai"]
     assert seen["get"] == "Hello {{first_name}}."
     assert seen["update"] == ["Other", None]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from aiohttp import WSMsgType, web
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.audio.frame import Pcm
 from ari_assistant.providers import azure, cartesia, deepgram, elevenlabs, http_voice
 from ari_assistant.providers.custom import CustomTranscriber, CustomVoice
 from ari_assistant.providers.errors import (

@@ -13,10 +13,10 @@ from aiohttp import web
 from jsonschema import Draft202012Validator
 
 from ari_assistant.phone.line import place_call
+from tests.support.caller_voice import CallerVoice
 from tests.support.chat_server import chat_server, chunk, stream
-from tests.support.house import House
 from tests.support.listening import ask, heard_something
-from tests.support.studio import Studio
+from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
@@ -82,9 +82,9 @@ def fits(schema: str, value: Any) -> None:
     assert not faults, f"{schema}: {faults}"
 
 
-async def test_resources_fit_the_description(house: House) -> None:
+async def test_resources_fit_the_description(running: RunningServer) -> None:
     components()
-    assistant = await house.created(
+    assistant = await running.created(
         "/assistant",
         {
             "name": "A",
@@ -100,23 +100,23 @@ async def test_resources_fit_the_description(house: House) -> None:
         },
     )
     fits("Assistant", assistant)
-    number = await house.created("/phone-number", {"provider": "vapi", "sipUri": "sip:described@localhost"})
+    number = await running.created("/phone-number", {"provider": "vapi", "sipUri": "sip:described@localhost"})
     fits("VapiPhoneNumber", number)
-    _, page = await house.api("GET", "/v2/phone-number?search=described")
+    _, page = await running.api("GET", "/v2/phone-number?search=described")
     fits("PhoneNumberPaginatedResponse", page)
-    fits("FunctionTool", await house.created("/tool", {"type": "function", "function": {"name": "x"}}))
-    fits("Squad", await house.created("/squad", {"members": [{"assistantId": assistant["id"]}]}))
-    output = await house.created("/structured-output", {"name": "x", "schema": {"type": "object"}})
+    fits("FunctionTool", await running.created("/tool", {"type": "function", "function": {"name": "x"}}))
+    fits("Squad", await running.created("/squad", {"members": [{"assistantId": assistant["id"]}]}))
+    output = await running.created("/structured-output", {"name": "x", "schema": {"type": "object"}})
     fits("StructuredOutput", output)
-    _, outputs = await house.api("GET", "/structured-output")
+    _, outputs = await running.api("GET", "/structured-output")
     fits("StructuredOutputPaginatedResponse", outputs)
     body = {"queries": [{"table": "call", "name": "n", "operations": [{"operation": "count", "column": "id"}]}]}
-    _, results = await house.api("POST", "/analytics", body)
+    _, results = await running.api("POST", "/analytics", body)
     fits("AnalyticsQueryResult", results[0])
 
 
 async def test_the_messages_and_the_record_of_a_call_fit_the_description(
-    house: House, studio: Studio, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, webhook: Webhook, heard: Path
 ) -> None:
     components()
     async with chat_server() as chat:
@@ -146,11 +146,11 @@ async def test_the_messages_and_the_record_of_a_call_fit_the_description(
         }
         webhook.answers({"assistant": assistant})
         body = {"provider": "vapi", "sipUri": "sip:described2@localhost", "serverUrl": webhook.url}
-        await house.created("/phone-number", body)
-        async with place_call(house.uri("described2"), record=heard) as call:
+        await running.created("/phone-number", body)
+        async with place_call(running.uri("described2"), record=heard) as call:
             await call.wait_for("media")
             await heard_something(heard)
-            await ask(call, studio.say("Please book me in for Monday."))
+            await ask(call, voices.say("Please book me in for Monday."))
             await heard_something(heard, quiet=1.5)
         await webhook.wait_for("end-of-call-report")
         await asyncio.sleep(0.1)
@@ -165,4 +165,4 @@ async def test_the_messages_and_the_record_of_a_call_fit_the_description(
         if kind in SCHEMA_OF:
             fits(SCHEMA_OF[kind], message)
     assert seen >= set(SCHEMA_OF), set(SCHEMA_OF) - seen
-    fits("Call", await house.ended_call("described2"))
+    fits("Call", await running.ended_call("described2"))

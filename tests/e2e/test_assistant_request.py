@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from ari_assistant.phone.line import place_call
-from tests.support.house import House
+from tests.support.caller_voice import CallerVoice, sounds_like
 from tests.support.listening import heard_something
-from tests.support.studio import Studio, sounds_like
+from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
@@ -22,17 +22,17 @@ POLITE = "nobody can take your call right now"
 _users = itertools.count(1)
 
 
-async def number(house: House, webhook: Webhook, **more: Any) -> str:
+async def number(running: RunningServer, webhook: Webhook, **more: Any) -> str:
     """A new number that asks the webhook; returns its user."""
     user = f"dynamic{next(_users)}"
     body = {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "serverUrl": webhook.url, **more}
-    created = await house.created("/phone-number", body)
+    created = await running.created("/phone-number", body)
     assert created["assistantId"] is None
     return user
 
 
 async def test_a_transient_assistant_answers_with_the_variables_of_the_headers(
-    house: House, studio: Studio, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, webhook: Webhook, heard: Path
 ) -> None:
     webhook.answers(
         {
@@ -41,14 +41,14 @@ async def test_a_transient_assistant_answers_with_the_variables_of_the_headers(
         },
         status=201,
     )
-    user = await number(house, webhook, serverUrlSecret="s3cret")
+    user = await number(running, webhook, serverUrlSecret="s3cret")
     async with place_call(
-        house.uri(user), headers=["X-First_Name: John", "X-Our-Call-ID: 42"], record=heard
+        running.uri(user), headers=["X-First_Name: John", "X-Our-Call-ID: 42"], record=heard
     ) as call:
         assert (await call.wait_for("ringing"))["code"] == 180
         await call.wait_for("media")
         await heard_something(heard)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "good morning john welcome to the garden")
     assert "john" in words or "jon" in words
     report = await webhook.wait_for("end-of-call-report")
@@ -69,36 +69,38 @@ async def test_a_transient_assistant_answers_with_the_variables_of_the_headers(
     assert "Good morning John" in report["artifact"]["transcript"]
 
 
-async def test_a_saved_assistant_answers(house: House, studio: Studio, webhook: Webhook, heard: Path) -> None:
-    saved = await house.created("/assistant", {"firstMessage": "This is the green parrot hotel."})
+async def test_a_saved_assistant_answers(
+    running: RunningServer, voices: CallerVoice, webhook: Webhook, heard: Path
+) -> None:
+    saved = await running.created("/assistant", {"firstMessage": "This is the green parrot hotel."})
     webhook.answers({"assistantId": saved["id"]})
-    user = await number(house, webhook)
-    async with place_call(house.uri(user), record=heard) as call:
+    user = await number(running, webhook)
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert sounds_like(studio.hear(heard), "green parrot hotel")
-    assert (await house.ended_call(user))["assistantId"] == saved["id"]
+    assert sounds_like(voices.hear(heard), "green parrot hotel")
+    assert (await running.ended_call(user))["assistantId"] == saved["id"]
 
 
 async def test_an_error_text_is_spoken_and_the_call_ends(
-    house: House, studio: Studio, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, webhook: Webhook, heard: Path
 ) -> None:
     webhook.answers({"error": "The office is closed on Sundays."})
-    user = await number(house, webhook)
-    async with place_call(house.uri(user), record=heard) as call:
+    user = await number(running, webhook)
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_over()
-    assert sounds_like(studio.hear(heard), "the office is closed on sunday")
-    assert (await house.ended_call(user))["endedReason"] == "assistant-request-returned-error"
+    assert sounds_like(voices.hear(heard), "the office is closed on sunday")
+    assert (await running.ended_call(user))["endedReason"] == "assistant-request-returned-error"
 
 
-async def test_a_destination_redirects_the_caller(house: House, webhook: Webhook) -> None:
+async def test_a_destination_redirects_the_caller(running: RunningServer, webhook: Webhook) -> None:
     webhook.answers({"destination": {"type": "sip", "sipUri": "sip:operator@192.0.2.77"}})
-    user = await number(house, webhook)
-    async with place_call(house.uri(user)) as call:
+    user = await number(running, webhook)
+    async with place_call(running.uri(user)) as call:
         redirected = await call.wait_for("redirected", "ended")
         await call.wait_over()
     assert "sip:operator@192.0.2.77" in redirected["contact"]
-    record = await house.ended_call(user)
+    record = await running.ended_call(user)
     assert record["endedReason"] == "assistant-request-returned-forwarding-phone-number"
     assert record["destination"]["sipUri"] == "sip:operator@192.0.2.77"
 
@@ -145,47 +147,49 @@ FAILURES = {
 
 @pytest.mark.parametrize("fault", FAILURES)
 async def test_a_failure_is_told_politely_and_never_in_internal_words(
-    house: House, studio: Studio, webhook: Webhook, heard: Path, fault: str
+    running: RunningServer, voices: CallerVoice, webhook: Webhook, heard: Path, fault: str
 ) -> None:
     webhook.answer, reason = FAILURES[fault]
-    user = await number(house, webhook)
-    async with place_call(house.uri(user), record=heard) as call:
+    user = await number(running, webhook)
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_over()
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, POLITE)
     assert "traceback" not in words
-    assert (await house.ended_call(user))["endedReason"] == reason
+    assert (await running.ended_call(user))["endedReason"] == reason
     ended = await webhook.wait_for("status-update", count=2)
     assert ended["endedReason"] == reason
     assert ended["inboundPhoneCallDebuggingArtifacts"]["assistantRequestError"] == reason
 
 
-async def test_a_server_that_cannot_be_reached_and_a_fallback_destination(house: House, webhook: Webhook) -> None:
+async def test_a_server_that_cannot_be_reached_and_a_fallback_destination(
+    running: RunningServer, webhook: Webhook
+) -> None:
     fallback = {"type": "sip", "sipUri": "sip:fallback@192.0.2.78"}
-    user = await number(house, webhook, fallbackDestination=fallback)
+    user = await number(running, webhook, fallbackDestination=fallback)
     webhook.answers({"oops": True}, status=503)
-    async with place_call(house.uri(user)) as call:
+    async with place_call(running.uri(user)) as call:
         redirected = await call.wait_for("redirected", "ended")
         await call.wait_over()
     assert "sip:fallback@192.0.2.78" in redirected["contact"]
 
 
-async def test_a_caller_who_gives_up_while_it_rings(house: House, webhook: Webhook) -> None:
+async def test_a_caller_who_gives_up_while_it_rings(running: RunningServer, webhook: Webhook) -> None:
     webhook.answer = hangs
-    user = await number(house, webhook)
-    async with place_call(house.uri(user)) as call:
+    user = await number(running, webhook)
+    async with place_call(running.uri(user)) as call:
         await call.wait_for("ringing")
-    record = await house.ended_call(user)
+    record = await running.ended_call(user)
     assert record["endedReason"] == "call.ringing.sip-inbound-caller-hungup-before-call-connect"
     assert record["startedAt"] is None
 
 
 async def test_without_assistant_and_without_server_the_caller_is_told(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    await house.created("/phone-number", {"provider": "vapi", "sipUri": "sip:orphan@localhost"})
-    async with place_call(house.uri("orphan"), record=heard) as call:
+    await running.created("/phone-number", {"provider": "vapi", "sipUri": "sip:orphan@localhost"})
+    async with place_call(running.uri("orphan"), record=heard) as call:
         await call.wait_over()
-    assert sounds_like(studio.hear(heard), POLITE)
-    ended = await house.ended_call("orphan")
+    assert sounds_like(voices.hear(heard), POLITE)
+    ended = await running.ended_call("orphan")
     assert ended["endedReason"] == "call-start-error-neither-assistant-nor-server-set"

@@ -18,12 +18,12 @@ from aiohttp import WSMsgType, web
 
 from ari_assistant.phone.line import place_call
 from tests.support.assistants import ASSISTANTS
+from tests.support.caller_voice import CallerVoice, sounds_like
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
-from tests.support.house import House
 from tests.support.listening import ask, heard_something, speaking
 from tests.support.raw_sip import digest, raw_call
+from tests.support.running_server import RunningServer
 from tests.support.serving import served
-from tests.support.studio import Studio, sounds_like
 from tests.support.webhook import Webhook, webhook_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
@@ -39,11 +39,11 @@ async def chat() -> AsyncGenerator[ChatServer, None]:
         yield server
 
 
-async def number(house: House, assistant: dict[str, Any], **more: Any) -> str:
+async def number(running: RunningServer, assistant: dict[str, Any], **more: Any) -> str:
     """A new number with a new assistant; returns its user."""
-    created = await house.created("/assistant", assistant)
+    created = await running.created("/assistant", assistant)
     user = f"contract{next(_users)}"
-    await house.created(
+    await running.created(
         "/phone-number",
         {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": created["id"], **more},
     )
@@ -86,7 +86,7 @@ BOOK = {
 
 
 async def test_a_tool_goes_to_the_server_and_its_result_to_the_model(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     chat.behaviour = wants_tool("book", {"day": "Monday"}, "You are booked for ten in the morning.")
 
@@ -96,7 +96,7 @@ async def test_a_tool_goes_to_the_server_and_its_result_to_the_model(
 
     webhook.replies["tool-calls"] = booked
     user = await number(
-        house,
+        running,
         {
             "firstMessage": "Hello.",
             "server": {"url": webhook.url},
@@ -104,12 +104,12 @@ async def test_a_tool_goes_to_the_server_and_its_result_to_the_model(
             "metadata": {"tenant": "t1"},
         },
     )
-    async with place_call(house.uri(user), headers=["X-First_Name: John"], record=heard) as call:
+    async with place_call(running.uri(user), headers=["X-First_Name: John"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("Please book me in for Monday."))
+        await ask(call, voices.say("Please book me in for Monday."))
         await heard_something(heard, quiet=2.0)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "i look into the calendar")
     assert sounds_like(words, "you are booked for ten in the morning")
     message = webhook.messages("tool-calls")[0]
@@ -131,7 +131,7 @@ async def test_a_tool_goes_to_the_server_and_its_result_to_the_model(
 
 
 async def test_a_tool_that_fails_hangs_or_is_async_leaves_the_conversation_going(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     tools = [
         {**BOOK, "messages": [{"type": "request-failed", "content": "The calendar is broken."}]},
@@ -145,15 +145,15 @@ async def test_a_tool_that_fails_hangs_or_is_async_leaves_the_conversation_going
     webhook.replies["tool-calls"] = hangs
     server = {"url": webhook.url, "timeoutSeconds": 1}
     user = await number(
-        house, {"firstMessage": "Hello.", "server": {"url": webhook.url},
+        running, {"firstMessage": "Hello.", "server": {"url": webhook.url},
                 "model": llm(chat, tools=[{**tools[0], "server": server}])},
     )  # fmt: skip
-    async with place_call(house.uri(user), record=heard) as call:
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("Please book me in for Monday."))
+        await ask(call, voices.say("Please book me in for Monday."))
         await heard_something(heard, quiet=2.5)
-        assert sounds_like(studio.hear(heard), "the calendar is broken")
+        assert sounds_like(voices.hear(heard), "the calendar is broken")
     report = await webhook.wait_for("end-of-call-report")
     result = next(m for m in report["artifact"]["messages"] if m["role"] == "tool_call_result")
     assert result["result"].startswith("No result returned")
@@ -162,18 +162,18 @@ async def test_a_tool_that_fails_hangs_or_is_async_leaves_the_conversation_going
 
 
 async def test_messages_come_in_their_order_with_the_live_artifact(
-    house: House, studio: Studio, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, webhook: Webhook, heard: Path
 ) -> None:
     assistant = {
         "firstMessage": "Welcome to the yellow banana company.",
         "server": {"url": webhook.url},
         "model": ASSISTANTS["assistants"][0]["model"],
     }
-    user = await number(house, assistant)
-    async with place_call(house.uri(user), record=heard) as call:
+    user = await number(running, assistant)
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard)
     report = await webhook.wait_for("end-of-call-report")
     kinds = [
@@ -225,17 +225,22 @@ async def test_messages_come_in_their_order_with_the_live_artifact(
     ],
 )
 async def test_a_server_gets_what_it_chose(
-    house: House, studio: Studio, webhook: Webhook, heard: Path, chosen: list[str], expected: list[str]
+    running: RunningServer,
+    voices: CallerVoice,
+    webhook: Webhook,
+    heard: Path,
+    chosen: list[str],
+    expected: list[str],
 ) -> None:
     assistant = {"firstMessage": "Welcome.", "server": {"url": webhook.url}, "serverMessages": chosen,
                  "model": {"provider": "built-in", "fallback": ""}}  # fmt: skip
-    user = await number(house, assistant)
-    async with place_call(house.uri(user), record=heard) as call:
+    user = await number(running, assistant)
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard, quiet=0.6)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await asyncio.sleep(1.5)
-    await house.ended_call(user)
+    await running.ended_call(user)
     for _ in range(100):
         if len(webhook.requests) >= len(expected):
             break
@@ -249,7 +254,7 @@ async def test_a_server_gets_what_it_chose(
 
 
 async def test_one_url_gets_each_message_tool_before_assistant_before_number_before_installation(
-    tmp_path: Path, studio: Studio, chat: ChatServer, heard: Path
+    tmp_path: Path, voices: CallerVoice, chat: ChatServer, heard: Path
 ) -> None:
     async with (
         webhook_server() as tool,
@@ -257,26 +262,26 @@ async def test_one_url_gets_each_message_tool_before_assistant_before_number_bef
         webhook_server() as of_number,
         webhook_server() as installation,
     ):
-        house = House(tmp_path / "house", ASSISTANTS, server_url=installation.url)
-        house.start()
+        running = RunningServer(tmp_path / "running", ASSISTANTS, server_url=installation.url)
+        running.start()
         try:
             chat.behaviour = wants_tool("book", {}, "Done.")
             given = {"firstMessage": "Hello.", "server": {"url": assistant.url}, "serverMessages": ["status-update"],
                      "model": llm(chat, tools=[{**BOOK, "server": {"url": tool.url}}])}  # fmt: skip
-            first = await number(house, given, server={"url": of_number.url})
-            async with place_call(house.uri(first), record=heard) as call:
+            first = await number(running, given, server={"url": of_number.url})
+            async with place_call(running.uri(first), record=heard) as call:
                 await call.wait_for("media")
                 await heard_something(heard)
-                await ask(call, studio.say("Please book me in for Monday."))
+                await ask(call, voices.say("Please book me in for Monday."))
                 await heard_something(heard, quiet=2.0)
             await assistant.wait_for("status-update", count=2)
             assert [b["message"]["type"] for _, b in tool.requests] == ["tool-calls"]
             assert not of_number.requests
             plain = {"firstMessage": "Hello.", "serverMessages": ["status-update"]}
-            second = await number(house, plain, server={"url": of_number.url})
-            third = await number(house, plain)
+            second = await number(running, plain, server={"url": of_number.url})
+            third = await number(running, plain)
             for user, receiver in ((second, of_number), (third, installation)):
-                async with raw_call(user, house.sip_port) as raw:
+                async with raw_call(user, running.sip_port) as raw:
                     assert await raw.final() == 200
                     raw.acknowledge()
                     await receiver.wait_for("status-update")
@@ -284,44 +289,46 @@ async def test_one_url_gets_each_message_tool_before_assistant_before_number_bef
                 assert len(receiver.requests) == 2
             assert len(assistant.requests) == 2
         finally:
-            house.stop()
+            running.stop()
 
 
 async def test_a_number_that_asks_for_a_password_admits_the_right_one_only(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
     authentication = {"username": USERNAME, "password": PASSWORD, "realm": "voice.example"}
     user = await number(
-        house, {"firstMessage": "Welcome to the high mountain hotel."}, authentication=authentication
+        running, {"firstMessage": "Welcome to the high mountain hotel."}, authentication=authentication
     )
-    uri = f"sip:{user}@127.0.0.1:{house.sip_port}"
+    uri = f"sip:{user}@127.0.0.1:{running.sip_port}"
     await asyncio.sleep(0.3)
     for dialled in (user, user.upper()):
-        async with raw_call(dialled, house.sip_port) as call:
+        async with raw_call(dialled, running.sip_port) as call:
             assert await call.final() == 401
             assert 'realm="voice.example"' in call.challenge
             challenge = call.challenge
     for password, status in ((PASSWORD + "x", 401), (PASSWORD, 200)):
         header = f"Authorization: {digest(challenge, USERNAME, password, uri)}\r\n".encode()
-        async with raw_call(user, house.sip_port, header) as call:
+        async with raw_call(user, running.sip_port, header) as call:
             assert await call.final() == status, password
-    async with place_call(house.uri(user), record=heard, auth=f"{USERNAME}:{PASSWORD}") as phone:
+    async with place_call(running.uri(user), record=heard, auth=f"{USERNAME}:{PASSWORD}") as phone:
         await phone.wait_for("media")
         await heard_something(heard)
-    assert sounds_like(studio.hear(heard), "welcome to the high mountain hotel")
-    assert PASSWORD not in json.dumps(await house.ended_call(user))
+    assert sounds_like(voices.hear(heard), "welcome to the high mountain hotel")
+    assert PASSWORD not in json.dumps(await running.ended_call(user))
     # Without the password again, and the door is open; the change needs no restart.
-    _, numbers = await house.api("GET", f"/v2/phone-number?search={user}")
+    _, numbers = await running.api("GET", f"/v2/phone-number?search={user}")
     resource = numbers["results"][0]
-    status, _ = await house.api("PATCH", f"/phone-number/{resource['id']}", {"authentication": None})
+    status, _ = await running.api("PATCH", f"/phone-number/{resource['id']}", {"authentication": None})
     assert status == 200
     await asyncio.sleep(0.3)
-    async with raw_call(user, house.sip_port) as call:
+    async with raw_call(user, running.sip_port) as call:
         assert await call.final() == 200
 
 
-async def test_post_call_dials_a_sip_uri_and_talks(house: House, studio: Studio, webhook: Webhook) -> None:
-    assistant = await house.created(
+async def test_post_call_dials_a_sip_uri_and_talks(
+    running: RunningServer, voices: CallerVoice, webhook: Webhook
+) -> None:
+    assistant = await running.created(
         "/assistant",
         {
             "firstMessage": "When are you open, {{customer.name}}?",
@@ -330,14 +337,14 @@ async def test_post_call_dials_a_sip_uri_and_talks(house: House, studio: Studio,
             "endCallPhrases": ["goodbye"],
         },
     )
-    user = await number(house, {"firstMessage": "Not used."})
-    _, found = await house.api("GET", f"/v2/phone-number?search={user}")
+    user = await number(running, {"firstMessage": "Not used."})
+    _, found = await running.api("GET", f"/v2/phone-number?search={user}")
     body = {
         "assistantId": assistant["id"],
         "phoneNumberId": found["results"][0]["id"],
-        "customer": {"sipUri": house.uri("banana"), "name": "Bob"},
+        "customer": {"sipUri": running.uri("banana"), "name": "Bob"},
     }
-    status, call = await house.api("POST", "/call", body)
+    status, call = await running.api("POST", "/call", body)
     assert status == 201
     assert (call["type"], call["status"]) == ("outboundPhoneCall", "queued")
     report = await webhook.wait_for("end-of-call-report", timeout=40)
@@ -345,8 +352,8 @@ async def test_post_call_dials_a_sip_uri_and_talks(house: House, studio: Studio,
     statuses = [m["status"] for m in webhook.messages("status-update")]
     assert statuses == ["ringing", "in-progress", "ended"]
     assert report["artifact"]["messages"][0]["message"] == "When are you open, Bob?"
-    _, record = await house.api("GET", f"/call/{call['id']}")
-    assert record["customer"] == {"sipUri": house.uri("banana"), "name": "Bob"}
+    _, record = await running.api("GET", f"/call/{call['id']}")
+    assert record["customer"] == {"sipUri": running.uri("banana"), "name": "Bob"}
     assert any(m["role"] == "user" for m in record["artifact"]["messages"]), "both assistants heard each other"
 
 
@@ -377,19 +384,19 @@ class Refuses(asyncio.DatagramProtocol):
     ],
 )
 async def test_an_outbound_call_that_is_refused_ends_with_the_sip_cause(
-    house: House, status: bytes, reason: str
+    running: RunningServer, status: bytes, reason: str
 ) -> None:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(lambda: Refuses(status), local_addr=("127.0.0.1", 0))
     try:
         port = transport.get_extra_info("sockname")[1]
-        _, numbers = await house.api("GET", "/phone-number?limit=1")
+        _, numbers = await running.api("GET", "/phone-number?limit=1")
         body = {"assistant": {"firstMessage": "Hi."}, "phoneNumberId": numbers[0]["id"],
                 "customer": {"sipUri": f"sip:bob@127.0.0.1:{port}"}}  # fmt: skip
-        code, call = await house.api("POST", "/call", body)
+        code, call = await running.api("POST", "/call", body)
         assert code == 201
         for _ in range(100):
-            _, record = await house.api("GET", f"/call/{call['id']}")
+            _, record = await running.api("GET", f"/call/{call['id']}")
             if record["status"] == "ended":
                 break
             await asyncio.sleep(0.1)
@@ -410,42 +417,42 @@ async def forwarding_phone(to: str) -> AsyncGenerator[str, None]:
         transport.close()
 
 
-async def calls_to(house: House, user: str) -> int:
+async def calls_to(running: RunningServer, user: str) -> int:
     """How many calls this number has had."""
-    _, calls = await house.api("GET", "/call?limit=1000")
+    _, calls = await running.api("GET", "/call?limit=1000")
     uris = [((call.get("phoneCallProviderDetails") or {}).get("sip") or {}).get("uri", "") for call in calls]
     return len([uri for uri in uris if uri.startswith(f"sip:{user}@")])
 
 
-async def test_a_called_party_that_forwards_its_calls_is_not_followed(house: House) -> None:
+async def test_a_called_party_that_forwards_its_calls_is_not_followed(running: RunningServer) -> None:
     """It names one of our own numbers: two assistants would talk to each other."""
-    user = await number(house, {"firstMessage": "Not used."})
-    _, found = await house.api("GET", f"/v2/phone-number?search={user}")
-    before = await calls_to(house, "banana")
-    async with forwarding_phone(house.uri("banana")) as phone:
+    user = await number(running, {"firstMessage": "Not used."})
+    _, found = await running.api("GET", f"/v2/phone-number?search={user}")
+    before = await calls_to(running, "banana")
+    async with forwarding_phone(running.uri("banana")) as phone:
         body = {
             "assistant": {"firstMessage": "Hello."},
             "phoneNumberId": found["results"][0]["id"],
             "customer": {"sipUri": phone},
         }
-        code, call = await house.api("POST", "/call", body)
+        code, call = await running.api("POST", "/call", body)
         assert code == 201
         record = call
         async with asyncio.timeout(10):
             while record["status"] != "ended":
-                _, record = await house.api("GET", f"/call/{call['id']}")
+                _, record = await running.api("GET", f"/call/{call['id']}")
                 await asyncio.sleep(0.05)
     assert record["endedReason"] == "call.in-progress.error-sip-outbound-call-failed-to-connect"
     assert "forwards its calls" in record["endedMessage"]
     assert "SIP 302" in record["endedMessage"]
-    assert await calls_to(house, "banana") == before
+    assert await calls_to(running, "banana") == before
 
 
 async def test_a_transfer_to_a_party_that_forwards_its_calls_has_failed_and_says_so(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
-    before = await calls_to(house, "banana")
-    async with forwarding_phone(house.uri("banana")) as phone:
+    before = await calls_to(running, "banana")
+    async with forwarding_phone(running.uri("banana")) as phone:
         destination = {
             "type": "sip",
             "sipUri": phone,
@@ -455,52 +462,52 @@ async def test_a_transfer_to_a_party_that_forwards_its_calls_has_failed_and_says
         chat.behaviour = wants_tool("transferCall", {"destination": phone}, "Never.")
         tools = [{"type": "transferCall", "destinations": [destination]}]
         user = await number(
-            house, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=tools)}
+            running, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=tools)}
         )
-        async with place_call(house.uri(user), record=heard) as call:
+        async with place_call(running.uri(user), record=heard) as call:
             await call.wait_for("media")
             await heard_something(heard)
-            await ask(call, studio.say("I want to speak with a human."))
+            await ask(call, voices.say("I want to speak with a human."))
             report = await webhook.wait_for("end-of-call-report", timeout=40)
     assert report["artifact"]["transfers"][0]["status"] == "redirected"
     assert report["endedReason"] == "call.in-progress.error-transfer-failed"
-    assert sounds_like(studio.hear(heard), "the transfer did not work")
-    assert await calls_to(house, "banana") == before
+    assert sounds_like(voices.hear(heard), "the transfer did not work")
+    assert await calls_to(running, "banana") == before
 
 
 async def test_a_transfer_dials_the_destination_and_joins_both(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     destination = {
         "type": "sip",
-        "sipUri": house.uri("banana"),
+        "sipUri": running.uri("banana"),
         "message": "I connect you now.",
         "transferPlan": {"mode": "blind-transfer", "sipVerb": "dial"},
     }
-    chat.behaviour = wants_tool("transferCall", {"destination": house.uri("banana")}, "Never.")
+    chat.behaviour = wants_tool("transferCall", {"destination": running.uri("banana")}, "Never.")
     tools = [{"type": "transferCall", "destinations": [destination]}]
     user = await number(
-        house, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=tools)}
+        running, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=tools)}
     )
-    async with place_call(house.uri(user), record=heard) as call:
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("I want to speak with a human."))
+        await ask(call, voices.say("I want to speak with a human."))
         await heard_something(heard, quiet=2.0)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard, quiet=2.0)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "i connect you now")
     assert sounds_like(words, "welcome to the yellow banana company")
     assert sounds_like(words, "from nine to five")
     report = await webhook.wait_for("end-of-call-report")
     assert report["artifact"]["transfers"][0]["status"] in ("completed", "connected")
     forwarding = next(m for m in webhook.messages("status-update") if m["status"] == "forwarding")
-    assert forwarding["destination"]["sipUri"] == house.uri("banana")
+    assert forwarding["destination"]["sipUri"] == running.uri("banana")
 
 
 async def test_a_refer_goes_to_the_caller_with_the_headers_in_its_target(
-    house: House, chat: ChatServer, webhook: Webhook
+    running: RunningServer, chat: ChatServer, webhook: Webhook
 ) -> None:
     async def transfers(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
         text = json.dumps({"destination": "sip:op@pbx.example"})
@@ -516,14 +523,14 @@ async def test_a_refer_goes_to_the_caller_with_the_headers_in_its_target(
         "transferPlan": {"mode": "blind-transfer", "sipHeadersInReferToEnabled": True},
     }
     user = await number(
-        house,
+        running,
         {
             "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
             "server": {"url": webhook.url},
             "model": llm(chat, tools=[{"type": "transferCall", "destinations": [destination]}]),
         },
     )
-    async with raw_call(user, house.sip_port) as call:
+    async with raw_call(user, running.sip_port) as call:
         assert await call.final() == 200
         call.acknowledge()
         async with asyncio.timeout(10):
@@ -540,7 +547,7 @@ async def test_a_refer_goes_to_the_caller_with_the_headers_in_its_target(
 
 
 async def test_custom_voice_and_custom_transcriber_serve_a_call(
-    house: House, studio: Studio, chat: ChatServer, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, heard: Path
 ) -> None:
     requests: list[dict[str, Any]] = []
     started: list[str] = []
@@ -572,7 +579,7 @@ async def test_custom_voice_and_custom_transcriber_serve_a_call(
     async with served(app) as url:
         chat.behaviour = chat.says("The word is tree.")
         user = await number(
-            house,
+            running,
             {
                 "firstMessage": "Hello.",
                 "model": llm(chat, metadataSendMode="off"),
@@ -583,12 +590,12 @@ async def test_custom_voice_and_custom_transcriber_serve_a_call(
                 },
             },
         )
-        async with place_call(house.uri(user), record=heard) as call:
+        async with place_call(running.uri(user), record=heard) as call:
             await call.wait_for("media")
             await heard_something(heard)
-            await ask(call, studio.say("What is the word?"))
+            await ask(call, voices.say("What is the word?"))
             await heard_something(heard, quiet=1.5)
-    record = await house.ended_call(user)
+    record = await running.ended_call(user)
     assert [m["message"] for m in record["messages"]] == ["Hello.", "what is the word", "The word is tree."]
     message = requests[0]["message"]
     assert (message["type"], message["text"], message["sampleRate"]) == ("voice-request", "Hello.", 24000)
@@ -597,7 +604,7 @@ async def test_custom_voice_and_custom_transcriber_serve_a_call(
 
 
 async def test_after_the_call_its_analysis_recordings_and_log_are_there(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     async def answers(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         system = body["messages"][0]["content"] if body["messages"][0]["role"] == "system" else ""
@@ -611,12 +618,12 @@ async def test_after_the_call_its_analysis_recordings_and_log_are_there(
         return await stream(request, [chunk(content=text), b"data: [DONE]\n\n"])
 
     chat.behaviour = answers
-    output = await house.created(
+    output = await running.created(
         "/structured-output",
         {"name": "digits", "type": "regex", "regex": "open\\w*", "schema": {"type": "string"}},
     )
     user = await number(
-        house,
+        running,
         {
             "firstMessage": "Hello.",
             "model": llm(chat),
@@ -626,14 +633,14 @@ async def test_after_the_call_its_analysis_recordings_and_log_are_there(
             "artifactPlan": {"structuredOutputIds": [output["id"]]},
         },
     )
-    async with place_call(house.uri(user), record=heard) as call:
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard, quiet=1.5)
-    record = await house.ended_call(user)
+    record = await running.ended_call(user)
     for _ in range(100):
-        _, record = await house.api("GET", f"/call/{record['id']}")
+        _, record = await running.api("GET", f"/call/{record['id']}")
         if record["analysis"]:
             break
         await asyncio.sleep(0.05)
@@ -644,7 +651,7 @@ async def test_after_the_call_its_analysis_recordings_and_log_are_there(
     }
     assert record["summary"] == record["analysis"]["summary"]
     assert record["artifact"]["structuredOutputs"][output["id"]] == {"name": "digits", "result": "open"}
-    headers = {"Authorization": f"Bearer {house.key}"}
+    headers = {"Authorization": f"Bearer {running.key}"}
     sizes: dict[str, int] = {}
     async with aiohttp.ClientSession(headers=headers) as session:
         for part in (
@@ -654,24 +661,24 @@ async def test_after_the_call_its_analysis_recordings_and_log_are_there(
             "assistant-recording",
             "call-logs",
         ):
-            async with session.get(f"http://127.0.0.1:{house.api_port}/call/{record['id']}/{part}") as answer:
+            async with session.get(f"http://127.0.0.1:{running.api_port}/call/{record['id']}/{part}") as answer:
                 assert answer.status == 200, part
                 sizes[part] = len(await answer.read())
-        async with session.get(f"http://127.0.0.1:{house.api_port}/call/{record['id']}/pcap") as answer:
+        async with session.get(f"http://127.0.0.1:{running.api_port}/call/{record['id']}/pcap") as answer:
             assert answer.status == 404
     assert sizes["stereo-recording"] - 44 == 2 * (sizes["mono-recording"] - 44) > 100_000
     assert sizes["customer-recording"] == sizes["assistant-recording"] == sizes["mono-recording"]
     assert sizes["call-logs"] > 100
     # Erased for good: the record, the audio and the log.
-    assert (await house.api("DELETE", f"/call/{record['id']}", {}))[0] == 200
-    assert (await house.api("GET", f"/call/{record['id']}"))[0] == 404
-    assert not list(house.folder.glob(f"data/*/{record['id']}*"))
+    assert (await running.api("DELETE", f"/call/{record['id']}", {}))[0] == 200
+    assert (await running.api("GET", f"/call/{record['id']}"))[0] == 404
+    assert not list(running.folder.glob(f"data/*/{record['id']}*"))
     assert (await webhook.wait_for("call.deleted"))["call"]["id"] == record["id"]
     assert len(webhook.requests) == 1
 
 
 async def test_a_hook_of_the_number_answers_before_any_assistant(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
     hooks = [
         {
@@ -680,22 +687,22 @@ async def test_a_hook_of_the_number_answers_before_any_assistant(
             "do": [{"type": "say", "exact": "We are closed for you."}],
         }
     ]
-    user = await number(house, {"firstMessage": "Welcome to the high mountain hotel."}, hooks=hooks)
+    user = await number(running, {"firstMessage": "Welcome to the high mountain hotel."}, hooks=hooks)
     for caller, expected in (("19001234", "we are closed for you"), ("555", "welcome to the high mountain hotel")):
         with contextlib.suppress(FileNotFoundError):
             heard.unlink()
-        async with place_call(house.uri(user), record=heard, caller=f"<sip:{caller}@localhost>") as call:
+        async with place_call(running.uri(user), record=heard, caller=f"<sip:{caller}@localhost>") as call:
             await call.wait_for("media")
             if caller == "555":
                 await heard_something(heard)
             else:
                 await call.wait_over(timeout=20)
-        assert sounds_like(studio.hear(heard), expected)
-    assert (await house.ended_call(user, number=1))["endedReason"] == "call.ringing.hook-executed-say"
+        assert sounds_like(voices.hear(heard), expected)
+    assert (await running.ended_call(user, number=1))["endedReason"] == "call.ringing.hook-executed-say"
 
 
 async def test_a_caller_who_speaks_while_a_tool_runs_is_answered_and_the_result_is_not_lost(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     async def behaviour(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         said = [message for message in body["messages"] if message["role"] == "user"]
@@ -717,17 +724,17 @@ async def test_a_caller_who_speaks_while_a_tool_runs_is_answered_and_the_result_
     webhook.replies["tool-calls"] = slowly
     silent = {**BOOK, "messages": [{"type": "request-start", "content": ""}]}
     user = await number(
-        house, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=[silent])}
+        running, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat, tools=[silent])}
     )
-    async with place_call(house.uri(user), record=heard) as call:
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("Please book me in for Monday."))
+        await ask(call, voices.say("Please book me in for Monday."))
         await webhook.wait_for("tool-calls")
-        await ask(call, studio.say("Are you still there?"))
+        await ask(call, voices.say("Are you still there?"))
         await heard_something(heard, quiet=1.5)
         await asyncio.sleep(5)
-    assert sounds_like(studio.hear(heard), "yes i am still here")
+    assert sounds_like(voices.hear(heard), "yes i am still here")
     second = next(r for r in chat.requests if sum(m["role"] == "user" for m in r["messages"]) == 2)
     told = [message for message in second["messages"] if message["role"] == "tool"]
     assert told == [
@@ -745,8 +752,10 @@ async def test_a_caller_who_speaks_while_a_tool_runs_is_answered_and_the_result_
     assert "Monday" not in words[1], "what was said before the tool is not said again"
 
 
-async def test_a_first_message_may_be_an_audio_file(house: House, studio: Studio, heard: Path) -> None:
-    recorded = studio.say("Please book me in for Monday.").read_bytes()
+async def test_a_first_message_may_be_an_audio_file(
+    running: RunningServer, voices: CallerVoice, heard: Path
+) -> None:
+    recorded = voices.say("Please book me in for Monday.").read_bytes()
 
     async def file(_: web.Request) -> web.StreamResponse:
         return web.Response(body=recorded, content_type="audio/wav")
@@ -754,21 +763,21 @@ async def test_a_first_message_may_be_an_audio_file(house: House, studio: Studio
     app = web.Application()
     app.router.add_get("/hello.wav", file)
     async with served(app) as url:
-        user = await number(house, {"firstMessage": f"{url}/hello.wav"})
-        async with place_call(house.uri(user), record=heard) as call:
+        user = await number(running, {"firstMessage": f"{url}/hello.wav"})
+        async with place_call(running.uri(user), record=heard) as call:
             await call.wait_for("media")
             await heard_something(heard)
-        assert sounds_like(studio.hear(heard), "please book me in for monday")
-        missing = await number(house, {"firstMessage": f"{url}/gone.wav"})
-    async with raw_call(missing, house.sip_port) as raw:
+        assert sounds_like(voices.hear(heard), "please book me in for monday")
+        missing = await number(running, {"firstMessage": f"{url}/gone.wav"})
+    async with raw_call(missing, running.sip_port) as raw:
         assert await raw.final() == 200
         raw.acknowledge()
         await asyncio.sleep(0.5)
-    assert house.logged("first_message_audio_failed")
+    assert running.logged("first_message_audio_failed")
 
 
 async def test_a_late_reply_is_told_as_hang_and_an_interruption_as_such(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     async def late(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
         await asyncio.sleep(3.5)
@@ -776,14 +785,14 @@ async def test_a_late_reply_is_told_as_hang_and_an_interruption_as_such(
         return await stream(request, [*(chunk(content=text) for text in texts), b"data: [DONE]\n\n"])
 
     chat.behaviour = late
-    user = await number(house, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat)})
-    async with place_call(house.uri(user), record=heard) as call:
+    user = await number(running, {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": llm(chat)})
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("Tell me about the garden."))
+        await ask(call, voices.say("Tell me about the garden."))
         await webhook.wait_for("hang")
         await speaking(heard)
-        await ask(call, studio.say("Stop it, please, that is enough."))
+        await ask(call, voices.say("Stop it, please, that is enough."))
         interrupted = await webhook.wait_for("user-interrupted")
     assert interrupted["turnId"]
     assert len(webhook.messages("hang")) == 1
@@ -793,7 +802,7 @@ async def test_a_late_reply_is_told_as_hang_and_an_interruption_as_such(
 
 
 async def test_a_knowledge_base_is_asked_before_the_model(
-    house: House, studio: Studio, chat: ChatServer, webhook: Webhook, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
 ) -> None:
     async def documents(_: dict[str, Any]) -> web.StreamResponse:
         return web.json_response({"documents": [{"content": "We open at nine.", "similarity": 0.9}]})
@@ -801,11 +810,11 @@ async def test_a_knowledge_base_is_asked_before_the_model(
     webhook.replies["knowledge-base-request"] = documents
     chat.behaviour = chat.says("At nine.")
     base = {"provider": "custom-knowledge-base", "server": {"url": webhook.url}}
-    user = await number(house, {"firstMessage": "Hello.", "model": llm(chat, knowledgeBase=base)})
-    async with place_call(house.uri(user), record=heard) as call:
+    user = await number(running, {"firstMessage": "Hello.", "model": llm(chat, knowledgeBase=base)})
+    async with place_call(running.uri(user), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard, quiet=1.5)
     asked = webhook.messages("knowledge-base-request")[0]
     assert "open" in asked["messagesOpenAIFormatted"][-1]["content"]

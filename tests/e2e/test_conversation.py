@@ -10,50 +10,54 @@ import numpy as np
 import pytest
 
 from ari_assistant.phone.line import place_call
-from tests.support.house import House
+from tests.support.caller_voice import CallerVoice, read_wav, sounds_like
 from tests.support.listening import ask, heard_something, speaking
-from tests.support.studio import Studio, read_wav, sounds_like
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("header", ["X-First_Name: John", "x-first_name: John", "X-FIRST_NAME: John"])
 async def test_the_caller_is_greeted_by_the_name_in_a_header_of_any_spelling(
-    house: House, studio: Studio, heard: Path, header: str
+    running: RunningServer, voices: CallerVoice, heard: Path, header: str
 ) -> None:
-    async with place_call(house.uri("desk"), headers=[header], record=heard) as call:
+    async with place_call(running.uri("desk"), headers=[header], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "hello john how can i help")
     assert "john" in words or "jon" in words
 
 
-async def test_a_missing_variable_is_left_out_and_logged(house: House, studio: Studio, heard: Path) -> None:
-    async with place_call(house.uri("desk"), record=heard) as call:
+async def test_a_missing_variable_is_left_out_and_logged(
+    running: RunningServer, voices: CallerVoice, heard: Path
+) -> None:
+    async with place_call(running.uri("desk"), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert sounds_like(studio.hear(heard), "hello how can i help")
-    assert house.logged("variable_missing")[-1]["names"] == ["first_name"]
+    assert sounds_like(voices.hear(heard), "hello how can i help")
+    assert running.logged("variable_missing")[-1]["names"] == ["first_name"]
 
 
-async def test_the_number_is_found_in_any_letter_case(house: House, studio: Studio, heard: Path) -> None:
-    async with place_call(house.uri("BANANA"), record=heard) as call:
+async def test_the_number_is_found_in_any_letter_case(
+    running: RunningServer, voices: CallerVoice, heard: Path
+) -> None:
+    async with place_call(running.uri("BANANA"), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert sounds_like(studio.hear(heard), "welcome to the yellow banana company")
+    assert sounds_like(voices.hear(heard), "welcome to the yellow banana company")
 
 
 async def test_a_question_is_answered_from_the_facts_and_recorded(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    async with place_call(house.uri("desk"), headers=["X-First_Name: Mary"], record=heard) as call:
+    async with place_call(running.uri("desk"), headers=["X-First_Name: Mary"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard)
-    record = await house.ended_call("desk")
-    assert sounds_like(studio.hear(heard), "nine to five")
+    record = await running.ended_call("desk")
+    assert sounds_like(voices.hear(heard), "nine to five")
     assert record["endedReason"] == "customer-ended-call"
     roles = [message["role"] for message in record["artifact"]["messages"]]
     assert roles == ["bot", "user", "bot"]
@@ -69,52 +73,52 @@ async def test_a_question_is_answered_from_the_facts_and_recorded(
     }
     # The recording: caller left, assistant right.
     stereo = read_wav(Path(record["artifact"]["recordingPath"]))
-    assert sounds_like(studio.hear(stereo[:, 0]), "when are you open")
-    assert sounds_like(studio.hear(stereo[:, 1]), "nine to five")
-    assert "nine" not in studio.hear(stereo[:, 0])
+    assert sounds_like(voices.hear(stereo[:, 0]), "when are you open")
+    assert sounds_like(voices.hear(stereo[:, 1]), "nine to five")
+    assert "nine" not in voices.hear(stereo[:, 0])
 
 
 async def test_the_caller_interrupts_and_history_holds_only_what_was_heard(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    async with place_call(house.uri("talker"), record=heard) as call:
+    async with place_call(running.uri("talker"), record=heard) as call:
         await call.wait_for("media")
         await speaking(heard)
         await asyncio.sleep(1.5)
-        await ask(call, studio.say("When are you open?", after=0.1))
+        await ask(call, voices.say("When are you open?", after=0.1))
         await heard_something(heard)
-    record = await house.ended_call("talker")
+    record = await running.ended_call("talker")
     messages = record["artifact"]["messages"]
     assert [message["role"] for message in messages] == ["bot", "user", "bot"]
     interrupted = messages[0]["message"]
     assert interrupted.startswith("This is a long answer.")
     assert "nobody ever did" not in interrupted
     assert record["artifact"]["performanceMetrics"]["numAssistantInterrupted"] == 1
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "nine to five")
     assert not sounds_like(words, "bridge came later")
 
 
 async def test_a_protected_greeting_is_not_interrupted_and_what_was_said_over_it_is_answered(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    question = studio.say("When are you open?", before=0.3)
-    async with place_call(house.uri("mountain"), record=heard, play=question) as call:
+    question = voices.say("When are you open?", before=0.3)
+    async with place_call(running.uri("mountain"), record=heard, play=question) as call:
         await call.wait_for("played")
         await heard_something(heard, quiet=2.0)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "welcome to the high mountain hotel")
     assert sounds_like(words, "nine to five")
 
 
 async def test_a_caller_who_hangs_up_mid_sentence_leaves_a_record(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    async with place_call(house.uri("talker"), record=heard) as call:
+    async with place_call(running.uri("talker"), record=heard) as call:
         await call.wait_for("media")
         await speaking(heard)
         await asyncio.sleep(0.5)
-    record = await house.ended_call("talker")
+    record = await running.ended_call("talker")
     assert record["endedReason"] == "customer-ended-call"
     (message,) = record["artifact"]["messages"]
     assert message["message"].startswith("This is")
@@ -122,16 +126,16 @@ async def test_a_caller_who_hangs_up_mid_sentence_leaves_a_record(
 
 
 async def test_two_callers_at_once_hear_their_own_assistants_only(
-    house: House, studio: Studio, tmp_path: Path
+    running: RunningServer, voices: CallerVoice, tmp_path: Path
 ) -> None:
     async def visit(user: str) -> str:
         path = tmp_path / f"{user}.wav"
-        async with place_call(house.uri(user), record=path) as call:
+        async with place_call(running.uri(user), record=path) as call:
             await call.wait_for("media")
             await heard_something(path)
-            await ask(call, studio.say("When are you open?"))
+            await ask(call, voices.say("When are you open?"))
             await heard_something(path)
-        return studio.hear(path)
+        return voices.hear(path)
 
     banana, mountain = await asyncio.gather(visit("banana"), visit("mountain"))
     assert sounds_like(banana, "welcome to the yellow banana company")
@@ -144,25 +148,27 @@ async def test_two_callers_at_once_hear_their_own_assistants_only(
 
 @pytest.mark.parametrize(("codec", "tcp"), [("PCMA", False), ("G722", False), ("PCMU", True)])
 async def test_other_codecs_and_transports(
-    house: House, studio: Studio, heard: Path, codec: str, tcp: bool
+    running: RunningServer, voices: CallerVoice, heard: Path, codec: str, tcp: bool
 ) -> None:
-    uri = house.uri("banana") + (";transport=tcp" if tcp else "")
+    uri = running.uri("banana") + (";transport=tcp" if tcp else "")
     async with place_call(uri, record=heard, codec=codec, tcp=tcp) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "welcome to the yellow banana company")
     assert sounds_like(words, "nine to five")
 
 
-async def test_a_wideband_caller_hears_a_wideband_voice_and_is_recorded_wide(house: House, heard: Path) -> None:
-    async with place_call(house.uri("banana"), codec="G722", record=heard) as call:
+async def test_a_wideband_caller_hears_a_wideband_voice_and_is_recorded_wide(
+    running: RunningServer, heard: Path
+) -> None:
+    async with place_call(running.uri("banana"), codec="G722", record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    record = await house.ended_call("banana")
-    with wave.open(str(house.folder / "data" / "recordings" / f"{record['id']}.wav")) as file:
+    record = await running.ended_call("banana")
+    with wave.open(str(running.folder / "data" / "recordings" / f"{record['id']}.wav")) as file:
         assert file.getframerate() == 16_000
         stereo = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
     spectrum = np.abs(np.fft.rfft(stereo[:, 1].astype(np.float64)))

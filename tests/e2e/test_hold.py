@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ari_assistant.media.frame import Pcm
-from ari_assistant.media.g711 import ULAW
-from tests.support.house import House
+from ari_assistant.audio.frame import Pcm
+from ari_assistant.audio.g711 import ULAW
+from tests.support.caller_voice import CallerVoice, read_wav
 from tests.support.raw_sip import RawCall, raw_call
-from tests.support.studio import Studio, read_wav
+from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
@@ -27,12 +27,12 @@ LONG = (
 )
 
 
-async def number(house: House, webhook: Webhook, **assistant: Any) -> str:
-    created = await house.created(
+async def number(running: RunningServer, webhook: Webhook, **assistant: Any) -> str:
+    created = await running.created(
         "/assistant", {"firstMessage": LONG, "server": {"url": webhook.url}, **assistant}
     )
     user = f"hold{next(_users)}"
-    await house.created(
+    await running.created(
         "/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": created["id"]}
     )
     return user
@@ -79,12 +79,12 @@ def sdp(port: int, direction: str) -> bytes:
 
 
 @asynccontextmanager
-async def answered(house: House, user: str) -> AsyncGenerator[tuple[RawCall, Ear, int], None]:
+async def answered(running: RunningServer, user: str) -> AsyncGenerator[tuple[RawCall, Ear, int], None]:
     loop = asyncio.get_running_loop()
     transport, ear = await loop.create_datagram_endpoint(Ear, local_addr=("127.0.0.1", 0))
     port = transport.get_extra_info("sockname")[1]
     try:
-        async with raw_call(user, house.sip_port, sdp=sdp(port, "sendrecv")) as call:
+        async with raw_call(user, running.sip_port, sdp=sdp(port, "sendrecv")) as call:
             assert await call.final() == 200
             call.acknowledge()
             yield call, ear, port
@@ -101,11 +101,11 @@ async def reinvite(call: RawCall, cseq: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("direction", ["sendonly", "inactive"])
 async def test_on_hold_nothing_is_said_and_afterwards_the_sentence_is_said_again(
-    house: House, webhook: Webhook, studio: Studio, direction: str
+    running: RunningServer, webhook: Webhook, voices: CallerVoice, direction: str
 ) -> None:
-    user = await number(house, webhook, silenceTimeoutSeconds=5)
-    music = read_wav(studio.say("Please hold the line, somebody will be with you shortly."))
-    async with answered(house, user) as (call, ear, port):
+    user = await number(running, webhook, silenceTimeoutSeconds=5)
+    music = read_wav(voices.say("Please hold the line, somebody will be with you shortly."))
+    async with answered(running, user) as (call, ear, port):
         await ear.becomes(True)
         await reinvite(call, 2, sdp(port, direction))
         await ear.becomes(False)
@@ -122,10 +122,12 @@ async def test_on_hold_nothing_is_said_and_afterwards_the_sentence_is_said_again
     assert messages[-1]["message"].endswith("come to its end."), "the greeting was heard to its end"
 
 
-async def test_who_hangs_up_right_after_the_ack_has_been_connected(house: House, webhook: Webhook) -> None:
-    user = await number(house, webhook)
+async def test_who_hangs_up_right_after_the_ack_has_been_connected(
+    running: RunningServer, webhook: Webhook
+) -> None:
+    user = await number(running, webhook)
     for attempt in range(20):
-        async with raw_call(user, house.sip_port) as call:
+        async with raw_call(user, running.sip_port) as call:
             assert await call.final() == 200
             call.acknowledge()
             call.send(call.request("BYE", 2, b"", b""))
@@ -133,8 +135,8 @@ async def test_who_hangs_up_right_after_the_ack_has_been_connected(house: House,
         report = await webhook.wait_for("end-of-call-report", count=attempt + 1)
         assert report["endedReason"] == "customer-ended-call"
         assert report["startedAt"]
-    record = await house.ended_call(user)
+    record = await running.ended_call(user)
     assert record["endedReason"] == "customer-ended-call"
     assert record["startedAt"] <= record["endedAt"]
     assert [m["status"] for m in webhook.messages("status-update")][:2] == ["in-progress", "ended"]
-    await house.assert_clean()
+    await running.assert_clean()

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ari_assistant.phone.line import place_call
+from tests.support.caller_voice import CallerVoice, sounds_like
 from tests.support.chat_server import ChatServer, chat_server
-from tests.support.house import House
 from tests.support.listening import ask, heard_something, speaking
-from tests.support.studio import Studio, sounds_like
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
@@ -23,8 +23,8 @@ async def chat() -> AsyncGenerator[ChatServer, None]:
         yield server
 
 
-async def number(house: House, chat: ChatServer, user: str) -> str:
-    assistant = await house.created(
+async def number(running: RunningServer, chat: ChatServer, user: str) -> str:
+    assistant = await running.created(
         "/assistant",
         {
             "firstMessage": "Hello {{first_name}}.",
@@ -36,15 +36,15 @@ async def number(house: House, chat: ChatServer, user: str) -> str:
             },
         },
     )
-    await house.created(
+    await running.created(
         "/phone-number",
         {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": assistant["id"]},
     )
-    return house.uri(user)
+    return running.uri(user)
 
 
 async def test_the_reply_is_spoken_while_it_is_still_being_made(
-    house: House, studio: Studio, chat: ChatServer, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, heard: Path
 ) -> None:
     finished = asyncio.Event()
 
@@ -55,15 +55,15 @@ async def test_the_reply_is_spoken_while_it_is_still_being_made(
         return response
 
     chat.behaviour = slowly
-    uri = await number(house, chat, "llm1")
+    uri = await number(running, chat, "llm1")
     async with place_call(uri, headers=["X-First_Name: John"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("Tell me about the garden."))
+        await ask(call, voices.say("Tell me about the garden."))
         await speaking(heard)
         assert not finished.is_set(), "the first clause is heard before the model has finished"
         await heard_something(heard, quiet=2.0, timeout=40)
-    assert sounds_like(studio.hear(heard), "nobody knows the answer to that")
+    assert sounds_like(voices.hear(heard), "nobody knows the answer to that")
     messages = chat.requests[0]["messages"]
     assert messages[0] == {"role": "system", "content": "You speak with John."}
     assert messages[1] == {"role": "assistant", "content": "Hello John."}
@@ -72,22 +72,22 @@ async def test_the_reply_is_spoken_while_it_is_still_being_made(
 
 
 async def test_an_interruption_cancels_the_model_and_it_is_told_only_what_was_heard(
-    house: House, studio: Studio, chat: ChatServer, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, heard: Path
 ) -> None:
     chat.behaviour = chat.says(*["This story goes on for ever and ever, my friend. "] * 60, pause=0.5)
-    uri = await number(house, chat, "llm2")
+    uri = await number(running, chat, "llm2")
     async with place_call(uri, headers=["X-First_Name: Amy"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("Please tell me a story."))
+        await ask(call, voices.say("Please tell me a story."))
         await speaking(heard)
         await asyncio.sleep(2.5)
         chat.behaviour = chat.says("Certainly, I have stopped.")
-        await ask(call, studio.say("Thank you, that is enough now."))
+        await ask(call, voices.say("Thank you, that is enough now."))
         async with asyncio.timeout(10):
             await chat.cancelled.wait()
         await heard_something(heard, quiet=1.5)
-    assert sounds_like(studio.hear(heard), "i have stopped")
+    assert sounds_like(voices.hear(heard), "i have stopped")
     told = chat.requests[1]["messages"]
     assert [m["role"] for m in told] == ["system", "assistant", "user", "assistant", "user"]
     assert told[3]["content"].startswith("This story goes on")
@@ -95,21 +95,21 @@ async def test_an_interruption_cancels_the_model_and_it_is_told_only_what_was_he
 
 
 async def test_a_model_that_fails_is_apologised_for_and_asked_again(
-    house: House, studio: Studio, chat: ChatServer, heard: Path
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, heard: Path
 ) -> None:
     async def broken(request, body):  # type: ignore[no-untyped-def]
         request.transport.abort()
 
     chat.behaviour = broken
-    uri = await number(house, chat, "llm3")
+    uri = await number(running, chat, "llm3")
     async with place_call(uri, headers=["X-First_Name: Bob"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("Can you hear me?"))
+        await ask(call, voices.say("Can you hear me?"))
         await heard_something(heard)
         chat.behaviour = chat.says("Now it works again.")
-        await ask(call, studio.say("Can you hear me?"))
+        await ask(call, voices.say("Can you hear me?"))
         await heard_something(heard)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "something went wrong")
     assert sounds_like(words, "works again")

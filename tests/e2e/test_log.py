@@ -13,9 +13,9 @@ import pytest
 
 from ari_assistant.phone.line import place_call
 from tests.support.assistants import ASSISTANTS
-from tests.support.house import House
+from tests.support.caller_voice import CallerVoice
 from tests.support.listening import ask, heard_something
-from tests.support.studio import Studio
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
@@ -58,23 +58,23 @@ def dead_terminal() -> Iterator[int]:
 
 @pytest.mark.parametrize("trouble", [full_disk, closed_pipe, dead_terminal, nobody_reads])
 async def test_calls_are_answered_whatever_becomes_of_the_log(
-    tmp_path: Path, studio: Studio, heard: Path, trouble: Callable[[], AbstractContextManager[int]]
+    tmp_path: Path, voices: CallerVoice, heard: Path, trouble: Callable[[], AbstractContextManager[int]]
 ) -> None:
-    house = House(tmp_path, ASSISTANTS, log_level="debug")
+    running = RunningServer(tmp_path, ASSISTANTS, log_level="debug")
     with trouble() as number:
-        house.start(stderr=number)
+        running.start(stderr=number)
         try:
-            async with place_call(house.uri("banana"), record=heard) as call:
+            async with place_call(running.uri("banana"), record=heard) as call:
                 await call.wait_for("media")
                 await heard_something(heard)
-                await ask(call, studio.say("Thank you, goodbye."))
+                await ask(call, voices.say("Thank you, goodbye."))
                 assert (await call.wait_over(timeout=20))["code"] == 200
-            record = await house.ended_call("banana")
+            record = await running.ended_call("banana")
             assert record["endedReason"] == "assistant-ended-call"
-            kept = (house.folder / "data/logs" / f"{record['id']}.jsonl").read_text()
+            kept = (running.folder / "data/logs" / f"{record['id']}.jsonl").read_text()
             assert "call_started" in [json.loads(line)["event"] for line in kept.splitlines()]
-            _, health = await house.api("GET", "/health")
+            _, health = await running.api("GET", "/health")
             assert health["status"] == "ok"
             assert health["log"]["linesLost"] > 5
         finally:
-            assert house.stop() == 0
+            assert running.stop() == 0

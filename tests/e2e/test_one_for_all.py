@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import House
 from tests.support.raw_sip import raw_call
+from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = pytest.mark.e2e
@@ -38,33 +38,37 @@ _HEAVY: dict[str, dict[str, Any]] = {
 }
 
 
-async def _answered(house: House, user: str) -> None:
-    async with raw_call(user, house.sip_port) as call:
+async def _answered(running: RunningServer, user: str) -> None:
+    async with raw_call(user, running.sip_port) as call:
         assert await call.final() == 200
         call.acknowledge()
         await asyncio.sleep(1)  # the greeting is cut, written out and synthesised while the call is up
 
 
-async def _number(house: House, user: str, **fields: Any) -> None:
-    await house.created("/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@127.0.0.1", **fields})
+async def _number(running: RunningServer, user: str, **fields: Any) -> None:
+    await running.created("/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@127.0.0.1", **fields})
 
 
 @pytest.mark.parametrize("name", sorted(_HEAVY))
-async def test_the_heaviest_assistant_that_can_be_stored_holds_nobody_up(house: House, name: str) -> None:
-    assistant = await house.created("/assistant", {"name": name, **_HEAVY[name]})
-    await _number(house, f"heavy-{name}", assistantId=assistant["id"])
-    await _answered(house, f"heavy-{name}")
-    status, patched = await house.api("PATCH", f"/assistant/{assistant['id']}", {"name": "patched"})
+async def test_the_heaviest_assistant_that_can_be_stored_holds_nobody_up(
+    running: RunningServer, name: str
+) -> None:
+    assistant = await running.created("/assistant", {"name": name, **_HEAVY[name]})
+    await _number(running, f"heavy-{name}", assistantId=assistant["id"])
+    await _answered(running, f"heavy-{name}")
+    status, patched = await running.api("PATCH", f"/assistant/{assistant['id']}", {"name": "patched"})
     assert (status, patched["name"]) == (200, "patched")
-    assert (await house.api("GET", "/assistant?limit=1000"))[0] == 200
-    assert (await house.api("DELETE", f"/assistant/{assistant['id']}"))[0] == 200
+    assert (await running.api("GET", "/assistant?limit=1000"))[0] == 200
+    assert (await running.api("DELETE", f"/assistant/{assistant['id']}"))[0] == 200
 
 
 @pytest.mark.parametrize("name", sorted(_HEAVY))
-async def test_nor_does_one_that_a_server_answers_with(house: House, webhook: Webhook, name: str) -> None:
+async def test_nor_does_one_that_a_server_answers_with(
+    running: RunningServer, webhook: Webhook, name: str
+) -> None:
     webhook.answers({"assistant": _HEAVY[name]})
-    await _number(house, f"asked-{name}", serverUrl=webhook.url)
-    await _answered(house, f"asked-{name}")
+    await _number(running, f"asked-{name}", serverUrl=webhook.url)
+    await _answered(running, f"asked-{name}")
 
 
 @pytest.mark.parametrize(
@@ -77,14 +81,14 @@ async def test_nor_does_one_that_a_server_answers_with(house: House, webhook: We
     ],
 )
 async def test_what_is_heavier_is_refused_and_a_server_that_answers_it_has_no_assistant(
-    house: House, webhook: Webhook, body: dict[str, Any]
+    running: RunningServer, webhook: Webhook, body: dict[str, Any]
 ) -> None:
-    status, _ = await house.api("POST", "/assistant", body)
+    status, _ = await running.api("POST", "/assistant", body)
     assert status in (400, 413)
     webhook.answers({"assistant": body})
     user = f"too-heavy-{next(_users)}"
-    await _number(house, user, serverUrl=webhook.url)
-    await _answered(house, user)
-    record = await house.ended_call(user)
-    (told,) = [line for line in house.logged("no_assistant") if line["call_id"] == record["id"]]
+    await _number(running, user, serverUrl=webhook.url)
+    await _answered(running, user)
+    record = await running.ended_call(user)
+    (told,) = [line for line in running.logged("no_assistant") if line["call_id"] == record["id"]]
     assert told["reason"].startswith("assistant-request-returned")

@@ -11,31 +11,31 @@ import aiohttp
 import pytest
 
 from ari_assistant.phone.line import place_call
-from tests.support.house import House
+from tests.support.caller_voice import CallerVoice
 from tests.support.listening import ask, heard_something
-from tests.support.studio import Studio
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
 
-async def _a_call_with_everything(house: House, studio: Studio, heard: Path) -> Path:
+async def _a_call_with_everything(running: RunningServer, voices: CallerVoice, heard: Path) -> Path:
     """Words, keys, a header, an uploaded file; returns the call's own log."""
     form = aiohttp.FormData()
     form.add_field("file", b"words", filename="words.txt")
-    headers = {"Authorization": f"Bearer {house.key}"}
+    headers = {"Authorization": f"Bearer {running.key}"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
-        session.post(f"http://127.0.0.1:{house.api_port}/file", data=form) as response,
+        session.post(f"http://127.0.0.1:{running.api_port}/file", data=form) as response,
     ):
         assert response.status == 201
-    async with place_call(house.uri("desk"), headers=["X-First_Name: Mary"], record=heard) as call:
+    async with place_call(running.uri("desk"), headers=["X-First_Name: Mary"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
         call.dial("*")
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard)
-    record = await house.ended_call("desk")
-    kept = house.folder / f"data/logs/{record['id']}.jsonl"
+    record = await running.ended_call("desk")
+    kept = running.folder / f"data/logs/{record['id']}.jsonl"
     async with asyncio.timeout(10):
         while not kept.is_file() or not kept.stat().st_size:
             await asyncio.sleep(0.05)
@@ -43,10 +43,10 @@ async def _a_call_with_everything(house: House, studio: Studio, heard: Path) -> 
 
 
 async def test_whatever_lies_in_the_data_directory_is_the_owners_alone(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    await _a_call_with_everything(house, studio, heard)
-    data = house.folder / "data"
+    await _a_call_with_everything(running, voices, heard)
+    data = running.folder / "data"
     found = [data, *data.rglob("*")]
     open_to_others = {
         str(path.relative_to(data)): oct(mode)
@@ -61,11 +61,11 @@ async def test_whatever_lies_in_the_data_directory_is_the_owners_alone(
 
 
 async def test_no_word_of_a_call_and_no_key_stands_in_the_servers_log(
-    house: House, studio: Studio, heard: Path
+    running: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    before = len(house.log.read_text())
-    kept = await _a_call_with_everything(house, studio, heard)
-    log = house.log.read_text()[before:].lower()
+    before = len(running.log.read_text())
+    kept = await _a_call_with_everything(running, voices, heard)
+    log = running.log.read_text()[before:].lower()
     assert "caller_said" in log, "the call was logged"
     for said in ("when are you", "open", "nine to five", "how can i help", "mary", '"key": "*"'):
         assert said not in log

@@ -11,52 +11,52 @@ import pytest
 
 from ari_assistant.config.settings import load_settings
 from ari_assistant.phone.line import place_call
-from ari_assistant.server import Server
+from ari_assistant.server.server import Server
 from tests.support.assistants import ASSISTANTS
-from tests.support.house import House
+from tests.support.caller_voice import CallerVoice, sounds_like
 from tests.support.listening import heard_something
-from tests.support.studio import Studio, sounds_like
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(180)]
 
 
-async def test_what_the_api_stored_answers_after_a_restart(tmp_path: Path, studio: Studio) -> None:
-    house = House(tmp_path / "house", ASSISTANTS)
-    house.start()
-    key = house.key
-    status, refused = await house.api("GET", "/assistant", key="wrong")
+async def test_what_the_api_stored_answers_after_a_restart(tmp_path: Path, voices: CallerVoice) -> None:
+    running = RunningServer(tmp_path / "running", ASSISTANTS)
+    running.start()
+    key = running.key
+    status, refused = await running.api("GET", "/assistant", key="wrong")
     assert status == 401
     assert refused["statusCode"] == 401
-    assistant = await house.created(
+    assistant = await running.created(
         "/assistant", {"name": "Stored", "firstMessage": "I was stored in the database."}
     )
-    await house.created(
+    await running.created(
         "/phone-number",
         {"provider": "vapi", "sipUri": "sip:Stored@localhost", "assistantId": assistant["id"]},
     )
     heard = tmp_path / "heard.wav"
-    async with place_call(house.uri("stored"), record=heard) as call:
+    async with place_call(running.uri("stored"), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        first = await house.api("GET", "/call")
+        first = await running.api("GET", "/call")
         assert first[1][0]["status"] in ("ringing", "in-progress")
-        assert house.stop() == 0  # in the middle of the call
-    house.start()
-    assert house.key == key
-    _, calls = await house.api("GET", "/call")
+        assert running.stop() == 0  # in the middle of the call
+    running.start()
+    assert running.key == key
+    _, calls = await running.api("GET", "/call")
     assert calls[0]["endedReason"] == "worker-shutdown"
-    async with place_call(house.uri("STORED"), record=heard) as call:
+    async with place_call(running.uri("STORED"), record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
-    assert sounds_like(studio.hear(heard), "stored in the database")
-    assert house.stop() == 0
+    assert sounds_like(voices.hear(heard), "stored in the database")
+    assert running.stop() == 0
 
 
 async def test_calls_leave_no_task_socket_or_process_behind(
-    tmp_path: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, voices: CallerVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = House(tmp_path / "house", ASSISTANTS)
-    for name, value in house.environment.items():
+    running = RunningServer(tmp_path / "running", ASSISTANTS)
+    for name, value in running.environment.items():
         monkeypatch.setenv(name, value)
     lines: list[str] = []
     announced = asyncio.Event()
@@ -74,7 +74,7 @@ async def test_calls_leave_no_task_socket_or_process_behind(
 
     server = Server(load_settings(), announce=announce)
     before = children()
-    running = asyncio.create_task(server.run())
+    serving = asyncio.create_task(server.run())
     async with asyncio.timeout(60):
         await announced.wait()
     await asyncio.sleep(1.0)  # the first messages are being synthesised
@@ -82,10 +82,10 @@ async def test_calls_leave_no_task_socket_or_process_behind(
     open_sockets, processes = sockets(), children()
     heard = tmp_path / "heard.wav"
     for user in ("banana", "mountain"):
-        async with place_call(house.uri(user), record=heard) as call:
+        async with place_call(running.uri(user), record=heard) as call:
             await call.wait_for("media")
             await heard_something(heard)
-    await house.assert_clean()
+    await running.assert_clean()
     for _ in range(100):
         now = {task.get_name() for task in asyncio.all_tasks()}
         if now <= tasks and sockets() <= open_sockets:
@@ -95,7 +95,7 @@ async def test_calls_leave_no_task_socket_or_process_behind(
     assert sockets() <= open_sockets
     assert children() == processes
     server.stop()
-    await running
+    await serving
     assert children() <= before
 
 

@@ -1,4 +1,4 @@
-"""What leaves the house in real calls: no secret in what is told and kept, no host that a caller chose."""
+"""What leaves the server in real calls: no secret in what is told and kept, no host that a caller chose."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
-from tests.support.house import House
 from tests.support.raw_sip import RawCall, raw_call
+from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
@@ -22,10 +22,10 @@ CANARY = "canary-9c41"
 EVIL = b"X-Ext: evil@attacker.example;\r\nX-Date: yesterday\r\n"
 
 
-async def number(house: House, **more: Any) -> str:
+async def number(running: RunningServer, **more: Any) -> str:
     """A new number; returns its user."""
     user = f"secrets{next(_users)}"
-    await house.created("/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", **more})
+    await running.created("/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", **more})
     return user
 
 
@@ -66,7 +66,9 @@ async def refer(call: RawCall) -> bytes:
     return next(line for line in lines if line.lower().startswith(b"refer-to:"))
 
 
-async def test_no_secret_of_a_transient_assistant_is_told_or_kept(house: House, webhook: Webhook) -> None:
+async def test_no_secret_of_a_transient_assistant_is_told_or_kept(
+    running: RunningServer, webhook: Webhook
+) -> None:
     server = {"url": webhook.url, "secret": CANARY, "headers": {"X-Own": CANARY}}
     lookup = {"type": "function", "function": {"name": "look"}, "server": server}
     weather = {
@@ -88,8 +90,8 @@ async def test_no_secret_of_a_transient_assistant_is_told_or_kept(house: House, 
         )  # fmt: skip
         given["model"]["headers"] = {"X-Own": CANARY}
         webhook.answers({"assistant": given})
-        user = await number(house, server=server)
-        async with raw_call(user, house.sip_port) as call:
+        user = await number(running, server=server)
+        async with raw_call(user, running.sip_port) as call:
             assert await call.final() == 200
             call.acknowledge()
             await webhook.wait_for("tool-calls")
@@ -101,21 +103,23 @@ async def test_no_secret_of_a_transient_assistant_is_told_or_kept(house: House, 
     told = {body["message"]["type"] for _, body in webhook.requests}
     assert told >= {"assistant-request", "assistant.started", "status-update", "tool-calls", "end-of-call-report"}
     assert CANARY not in json.dumps([body for _, body in webhook.requests])
-    record = await house.ended_call(user)
+    record = await running.ended_call(user)
     assert record["assistant"]["model"]["tools"][0]["server"] == {"url": webhook.url}
     assert CANARY not in json.dumps(record)
-    assert CANARY not in house.log.read_text()
-    assert CANARY not in "".join(p.read_text() for p in (house.folder / "data/logs").glob(f"{record['id']}*"))
+    assert CANARY not in running.log.read_text()
+    assert CANARY not in "".join(p.read_text() for p in (running.folder / "data/logs").glob(f"{record['id']}*"))
 
 
-async def test_a_callers_header_is_a_part_of_the_user_that_a_refer_names(house: House, webhook: Webhook) -> None:
+async def test_a_callers_header_is_a_part_of_the_user_that_a_refer_names(
+    running: RunningServer, webhook: Webhook
+) -> None:
     destination = {"type": "sip", "sipUri": "sip:{{ext}}@pbx.example", "message": ""}
     async with chat_server() as chat:
         chat.behaviour = calls_tool("transferCall", {"destination": "sip:{{ext}}@pbx.example"})
         given = assistant(chat, webhook, {"type": "transferCall", "destinations": [destination]})
-        made = await house.created("/assistant", given)
-        user = await number(house, assistantId=made["id"])
-        async with raw_call(user, house.sip_port, EVIL) as call:
+        made = await running.created("/assistant", given)
+        user = await number(running, assistantId=made["id"])
+        async with raw_call(user, running.sip_port, EVIL) as call:
             assert await call.final() == 200
             call.acknowledge()
             target = await refer(call)
@@ -124,29 +128,29 @@ async def test_a_callers_header_is_a_part_of_the_user_that_a_refer_names(house: 
     assert report["artifact"]["variableValues"]["date"].endswith("UTC")
 
 
-async def test_a_caller_who_would_choose_the_host_is_not_sent_on(house: House, webhook: Webhook) -> None:
+async def test_a_caller_who_would_choose_the_host_is_not_sent_on(running: RunningServer, webhook: Webhook) -> None:
     async with chat_server() as chat:
         destination = {"type": "sip", "sipUri": "sip:1@{{ext}}", "message": ""}
         chat.behaviour = calls_tool("transferCall", {"destination": "sip:1@{{ext}}"})
         given = assistant(
             chat, webhook, {"type": "transferCall", "destinations": [destination]}, serverMessages=["model-output"]
         )
-        made = await house.created("/assistant", given)
-        user = await number(house, assistantId=made["id"])
-        async with raw_call(user, house.sip_port, b"X-Ext: attacker.example\r\n") as call:
+        made = await running.created("/assistant", given)
+        user = await number(running, assistantId=made["id"])
+        async with raw_call(user, running.sip_port, b"X-Ext: attacker.example\r\n") as call:
             assert await call.final() == 200
             call.acknowledge()
             await webhook.wait_for("model-output")  # it was told, and goes on talking
-    (line,) = [line for line in house.logged("destination_refused") if "sip:1@{{ext}}" in line["reason"]]
+    (line,) = [line for line in running.logged("destination_refused") if "sip:1@{{ext}}" in line["reason"]]
     assert "the caller would choose its host" in line["reason"]
     assert "attacker" not in line["reason"]
-    assert not (await house.ended_call(user))["artifact"].get("transfers")
+    assert not (await running.ended_call(user))["artifact"].get("transfers")
 
 
-async def test_before_the_answer_too_the_host_is_the_templates(house: House) -> None:
+async def test_before_the_answer_too_the_host_is_the_templates(running: RunningServer) -> None:
     fallback = {"type": "sip", "sipUri": "sip:{{ext}}@192.0.2.79"}
-    user = await number(house, server={"url": "http://127.0.0.1:9/"}, fallbackDestination=fallback)
-    async with raw_call(user, house.sip_port, EVIL) as call:
+    user = await number(running, server={"url": "http://127.0.0.1:9/"}, fallbackDestination=fallback)
+    async with raw_call(user, running.sip_port, EVIL) as call:
         assert await call.final() == 302
         contact = next(line for line in call.last.split(b"\r\n") if line.lower().startswith(b"contact:"))
     # Asterisk writes a semicolon as it is: it may stand in a user part (RFC 3261 §25.1).

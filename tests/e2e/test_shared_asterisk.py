@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks.caller import Caller, measured_call
 from tests.e2e.test_start import run
-from tests.support.house import House
 from tests.support.raw_sip import digest, raw_call
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(180)]
 
@@ -48,8 +48,8 @@ def assistants(*users: str, **numbers: dict[str, Any]) -> dict[str, Any]:
 class Shared:
     """The first server has started the Asterisk; to the second it is a foreign one."""
 
-    first: House
-    second: House
+    first: RunningServer
+    second: RunningServer
 
     @property
     def sip_port(self) -> int:
@@ -60,7 +60,7 @@ class Shared:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     folder = tmp_path_factory.mktemp("shared")
     safe = {"authentication": LOGIN}
-    first = House(folder / "first", assistants("1office", safe1=safe), ari_app="first")
+    first = RunningServer(folder / "first", assistants("1office", safe1=safe), ari_app="first")
     first.start()
     try:
         etc = folder / "first/data/asterisk/etc"
@@ -73,7 +73,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
             (etc / name).write_text(text.replace(old, new))
         os.kill(first.asterisk_pid, signal.SIGTERM)  # it comes back with what its owner wrote
         wait(lambda: len(first.logged("ari_connected")) == 2)
-        second = House(
+        second = RunningServer(
             folder / "second",
             assistants("2office", "2old", safe2=safe),
             ari_app="second",
@@ -104,12 +104,12 @@ async def still_heard(caller: Caller) -> None:
             await asyncio.sleep(0.02)
 
 
-async def stored(house: House, user: str, status: str) -> None:
+async def stored(running: RunningServer, user: str, status: str) -> None:
     """The newest call to `user` is stored with this status."""
     found: dict[str, str] = {}
     async with asyncio.timeout(5):
         while found.get(user) != status:
-            _, calls = await house.api("GET", "/call?limit=100")
+            _, calls = await running.api("GET", "/call?limit=100")
             found = {
                 call["phoneCallProviderDetails"]["sip"]["dialedUser"]: call["status"] for call in reversed(calls)
             }
@@ -167,8 +167,8 @@ async def test_numbers_with_a_password_reach_the_server_that_has_them(shared: Sh
         async with logged_in(shared, user) as status:
             assert status == 200, user
         await stored(shared.first, user, "ended")
-    for house, user in ((shared.first, "safe2"), (shared.second, "safe1")):
-        assert not [line for line in house.logged("number_unknown") if user in line["uri"]]
+    for running, user in ((shared.first, "safe2"), (shared.second, "safe1")):
+        assert not [line for line in running.logged("number_unknown") if user in line["uri"]]
 
 
 async def test_an_old_dialplan_is_named_and_its_caller_is_answered(shared: Shared) -> None:

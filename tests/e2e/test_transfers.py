@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
-from tests.support.house import House
 from tests.support.raw_sip import RawCall, raw_call
+from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
@@ -42,7 +42,7 @@ async def transfers(request: web.Request, body: dict[str, Any]) -> web.StreamRes
 
 
 async def number(
-    house: House, chat: ChatServer, webhook: Webhook, uri: str, *, idle: bool = False, **plan: Any
+    running: RunningServer, chat: ChatServer, webhook: Webhook, uri: str, *, idle: bool = False, **plan: Any
 ) -> str:
     """A new number whose assistant sends its callers on to `uri` as soon as it has answered."""
     destination = {
@@ -64,9 +64,9 @@ async def number(
             "tools": [{"type": "transferCall", "destinations": [destination]}],
         },
     }
-    created = await house.created("/assistant", assistant)
+    created = await running.created("/assistant", assistant)
     user = f"transfer{next(_users)}"
-    await house.created(
+    await running.created(
         "/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": created["id"]}
     )
     return user
@@ -86,10 +86,10 @@ def said(report: dict[str, Any]) -> list[str]:
 
 
 async def test_a_refer_that_the_telephone_refuses_is_a_failed_transfer_and_the_call_goes_on(
-    house: House, chat: ChatServer, webhook: Webhook
+    running: RunningServer, chat: ChatServer, webhook: Webhook
 ) -> None:
-    user = await number(house, chat, webhook, "sip:op@pbx.example", fallbackPlan=STAYS)
-    async with raw_call(user, house.sip_port) as call:
+    user = await number(running, chat, webhook, "sip:op@pbx.example", fallbackPlan=STAYS)
+    async with raw_call(user, running.sip_port) as call:
         assert await call.final() == 200
         call.acknowledge()
         call.answer(await call.received(b"REFER"), b"603 Decline")
@@ -103,10 +103,10 @@ async def test_a_refer_that_the_telephone_refuses_is_a_failed_transfer_and_the_c
 
 
 async def test_a_destination_that_is_busy_ends_the_call_as_the_plan_says(
-    house: House, chat: ChatServer, webhook: Webhook
+    running: RunningServer, chat: ChatServer, webhook: Webhook
 ) -> None:
-    user = await number(house, chat, webhook, "sip:op@pbx.example")
-    async with raw_call(user, house.sip_port) as call:
+    user = await number(running, chat, webhook, "sip:op@pbx.example")
+    async with raw_call(user, running.sip_port) as call:
         assert await call.final() == 200
         call.acknowledge()
         call.answer(await call.received(b"REFER"), b"202 Accepted")
@@ -120,10 +120,10 @@ async def test_a_destination_that_is_busy_ends_the_call_as_the_plan_says(
 
 
 async def test_a_transfer_is_completed_when_the_telephone_says_so(
-    house: House, chat: ChatServer, webhook: Webhook
+    running: RunningServer, chat: ChatServer, webhook: Webhook
 ) -> None:
-    user = await number(house, chat, webhook, "sip:op@pbx.example")
-    async with raw_call(user, house.sip_port) as call:
+    user = await number(running, chat, webhook, "sip:op@pbx.example")
+    async with raw_call(user, running.sip_port) as call:
         assert await call.final() == 200
         call.acknowledge()
         call.answer(await call.received(b"REFER"), b"202 Accepted")
@@ -135,10 +135,10 @@ async def test_a_transfer_is_completed_when_the_telephone_says_so(
 
 
 async def test_of_a_caller_who_leaves_without_a_word_nothing_is_claimed(
-    house: House, chat: ChatServer, webhook: Webhook
+    running: RunningServer, chat: ChatServer, webhook: Webhook
 ) -> None:
-    user = await number(house, chat, webhook, "sip:op@pbx.example")
-    async with raw_call(user, house.sip_port) as call:
+    user = await number(running, chat, webhook, "sip:op@pbx.example")
+    async with raw_call(user, running.sip_port) as call:
         assert await call.final() == 200
         call.acknowledge()
         call.answer(await call.received(b"REFER"), b"202 Accepted")
@@ -147,7 +147,7 @@ async def test_of_a_caller_who_leaves_without_a_word_nothing_is_claimed(
         notify(call, 3, b"200 OK")  # too late for us; but until then Asterisk keeps the channel's shadow
     assert "status" not in report["artifact"]["transfers"][0]
     assert report["endedReason"] == "assistant-forwarded-call"
-    await house.assert_clean()
+    await running.assert_clean()
 
 
 class Operator(asyncio.DatagramProtocol):
@@ -197,11 +197,11 @@ async def operator() -> AsyncGenerator[tuple[Operator, str], None]:
 
 
 async def test_the_assistants_clocks_end_no_call_in_which_two_people_talk(
-    house: House, chat: ChatServer, webhook: Webhook
+    running: RunningServer, chat: ChatServer, webhook: Webhook
 ) -> None:
     async with operator() as (phone, uri):
-        user = await number(house, chat, webhook, uri, sipVerb="dial", idle=True)
-        async with raw_call(user, house.sip_port) as call:
+        user = await number(running, chat, webhook, uri, sipVerb="dial", idle=True)
+        async with raw_call(user, running.sip_port) as call:
             assert await call.final() == 200
             call.acknowledge()
             await asyncio.wait_for(phone.invite, 10)
@@ -215,15 +215,15 @@ async def test_the_assistants_clocks_end_no_call_in_which_two_people_talk(
     assert report["artifact"]["transfers"][0]["status"] == "completed"
     assert report["endedReason"] == "assistant-forwarded-call"
     assert said(report) == []
-    await house.assert_clean()
+    await running.assert_clean()
 
 
 async def test_when_nobody_picks_up_the_conversation_goes_on_with_its_clocks_from_the_beginning(
-    house: House, chat: ChatServer, webhook: Webhook
+    running: RunningServer, chat: ChatServer, webhook: Webhook
 ) -> None:
     async with operator() as (phone, uri):
-        user = await number(house, chat, webhook, uri, sipVerb="dial", idle=True, fallbackPlan=STAYS)
-        async with raw_call(user, house.sip_port) as call:
+        user = await number(running, chat, webhook, uri, sipVerb="dial", idle=True, fallbackPlan=STAYS)
+        async with raw_call(user, running.sip_port) as call:
             assert await call.final() == 200
             call.acknowledge()
             await asyncio.wait_for(phone.invite, 10)

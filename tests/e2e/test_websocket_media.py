@@ -11,31 +11,31 @@ import pytest
 
 from ari_assistant.phone.line import place_call
 from tests.support.assistants import ASSISTANTS
-from tests.support.house import House
+from tests.support.caller_voice import CallerVoice, sounds_like
 from tests.support.listening import ask, heard_something
-from tests.support.studio import Studio, sounds_like
+from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def socket_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("socket"), ASSISTANTS, media_transport="websocket")
-    house.start()
-    yield house
-    house.stop()
+def socket_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    running = RunningServer(tmp_path_factory.mktemp("socket"), ASSISTANTS, media_transport="websocket")
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.mark.parametrize(("codec", "rate"), [("PCMU", 8_000), ("G722", 16_000)])
 async def test_a_question_is_answered_and_recorded(
-    socket_house: House, studio: Studio, heard: Path, codec: str, rate: int
+    socket_house: RunningServer, voices: CallerVoice, heard: Path, codec: str, rate: int
 ) -> None:
     async with place_call(socket_house.uri("banana"), record=heard, codec=codec) as call:
         await call.wait_for("media")
         await heard_something(heard)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard)
-    words = studio.hear(heard)
+    words = voices.hear(heard)
     assert sounds_like(words, "welcome to the yellow banana company")
     assert sounds_like(words, "nine to five")
     record = await socket_house.ended_call("banana")
@@ -48,12 +48,12 @@ async def test_a_question_is_answered_and_recorded(
 
 
 async def test_a_caller_who_speaks_is_let_speak_and_only_what_was_heard_is_written_down(
-    socket_house: House, studio: Studio, heard: Path
+    socket_house: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
     async with place_call(socket_house.uri("talker"), record=heard) as call:
         await call.wait_for("media")
         await asyncio.sleep(2.0)
-        await ask(call, studio.say("When are you open?"))
+        await ask(call, voices.say("When are you open?"))
         await heard_something(heard)
     record = await socket_house.ended_call("talker")
     first = record["artifact"]["messages"][0]["message"]
@@ -62,7 +62,7 @@ async def test_a_caller_who_speaks_is_let_speak_and_only_what_was_heard_is_writt
     await socket_house.assert_clean()
 
 
-async def test_when_asterisk_closes_the_socket_the_call_ends(socket_house: House) -> None:
+async def test_when_asterisk_closes_the_socket_the_call_ends(socket_house: RunningServer) -> None:
     async with place_call(socket_house.uri("talker")) as call:
         await call.wait_for("media")
         channels = await socket_house.ari("channels")

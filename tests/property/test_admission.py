@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_assistant.calls.admission import Admission, Load
-from ari_assistant.media.lateness import Gaps
+from ari_assistant.media.rtp.latency_histogram import Gaps
 
 seconds = st.lists(
     st.tuples(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_assistant.calls import state as call_state
+from ari_assistant.reports import call_state as call_state
 from ari_assistant.turns.turn_taking import (
     TRANSITIONS,
     Interrupted,
@@ -18,7 +18,7 @@ from ari_assistant.turns.turn_taking import (
     TurnTaking,
 )
 
-_WITH_A_REPLY = {TurnState.SPEAKING, TurnState.OVERLAPPING, TurnState.HOLDING, TurnState.DOUBTING}
+_WITH_A_REPLY = {TurnState.SPEAKING, TurnState.OVERLAPPING, TurnState.REPLY_HELD, TurnState.JUDGING}
 
 
 class Watched(TurnTaking):

@@ -11,15 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import FRAME_SAMPLES
-from ari_assistant.media.g711 import ALAW, ULAW
-from ari_assistant.media.jitter import JitterBuffer
-from ari_assistant.media.link import MAX_MESSAGE_BYTES, Kind, Order, join_orders, pack_order, unpack_orders
-from ari_assistant.media.pacer import Pacer
-from ari_assistant.media.plane import Datagrams, Plane
-from ari_assistant.media.rtp import MalformedPacket, RtpPacket, sequence_delta
-from ari_assistant.media.rtp_batch import PacketRows
-from ari_assistant.media.stereo import StereoTimeline
+from ari_assistant.audio.frame import FRAME_SAMPLES
+from ari_assistant.audio.g711 import ALAW, ULAW
+from ari_assistant.audio.stereo import StereoTimeline
+from ari_assistant.media.process.protocol import (
+    MAX_MESSAGE_BYTES,
+    Kind,
+    Order,
+    join_orders,
+    pack_order,
+    unpack_orders,
+)
+from ari_assistant.media.rtp.jitter_buffer import JitterBuffer
+from ari_assistant.media.rtp.pacer import Pacer
+from ari_assistant.media.rtp.packet import MalformedPacket, RtpPacket, sequence_delta
+from ari_assistant.media.rtp.packet_rows import PacketRows
+from ari_assistant.media.rtp.plane import Datagrams, Plane
 from tests.support.sink import local_playout
 
 uint16 = st.integers(0, 0xFFFF)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.audio.frame import Pcm
 
 __all__ = ["active_level", "largest_step"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.config.hosts import primary_address
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
-from tests.support.studio import read_wav
+from tests.support.caller_voice import read_wav
 
 __all__ = ["LinphoneCall", "found_in", "linphone_call", "linphone_lacks"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ari_assistant.phone.line import PhoneCall
-from tests.support.studio import read_wav
+from tests.support.caller_voice import read_wav
 
 
 async def heard_something(path: Path, *, quiet: float = 1.0, timeout: float = 20) -> None:

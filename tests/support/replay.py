@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ari_assistant.media.frame import PTIME_SECONDS
+from ari_assistant.audio.frame import PTIME_SECONDS
 from ari_assistant.turns.endpointing import EndpointingPlan, Evidence, wait_seconds
 from ari_assistant.turns.interruption import InterruptionPlan
 from ari_assistant.turns.turn_taking import (

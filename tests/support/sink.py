@@ -6,8 +6,8 @@ from collections import deque
 
 import numpy as np
 
-from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
-from ari_assistant.media.playout import Playout
+from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
+from ari_assistant.audio.playout import Playout
 
 __all__ = ["LocalSink", "local_playout"]
 

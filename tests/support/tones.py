@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 
 
 def tone(hertz: float, seconds: float, *, level: float = 0.3) -> Pcm:

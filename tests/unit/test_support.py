@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.house import faults_in
-from tests.support.studio import sounds_like
+from tests.support.caller_voice import sounds_like
+from tests.support.running_server import faults_in
 
 
 def test_a_use_after_free_in_an_asterisks_log_is_seen() -> None:

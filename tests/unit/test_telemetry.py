@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import pytest
 import structlog
 
-from ari_assistant.telemetry import CallLog, Outlet, Private, configure_logging, get_logger, lines_lost
+from ari_assistant.telemetry import CallLog, Private, SendQueue, configure_logging, get_logger, lines_lost
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_what_cannot_be_written_is_counted_and_neither_raised_nor_waited_for(
 
 
 def test_a_stream_that_was_closed_before_the_start_takes_nothing() -> None:
-    outlet = Outlet(None)
+    outlet = SendQueue(None)
     outlet.write("x\n")
     assert outlet.lost == 1
     assert not outlet.isatty()
@@ -111,7 +111,7 @@ def test_a_line_that_was_written_in_part_is_not_continued_by_the_next() -> None:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     with os.fdopen(writing, "w") as stream:
-        outlet = Outlet(stream)
+        outlet = SendQueue(stream)
         outlet.write("x" * 1_000_000 + "\n")
         assert outlet.lost == 1
         while True:

@@ -8,9 +8,9 @@ import structlog
 from ari_assistant.ari.errors import AriRequestError
 from ari_assistant.ari.events import ChannelSnapshot, StasisStart
 from ari_assistant.ari.resources import Channel
+from ari_assistant.audio.codec import CODECS
+from ari_assistant.audio.g711 import ULAW
 from ari_assistant.calls.invite import header_variables, read_invite
-from ari_assistant.media.codec import CODECS
-from ari_assistant.media.g711 import ULAW
 
 SNAPSHOT = ChannelSnapshot("c1", "PJSIP/anonymous-1", "Ring", "cid-1", "Bob", "100", "desk", "from-sip")
 

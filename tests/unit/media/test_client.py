@@ -17,10 +17,10 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from ari_assistant.media.client import MediaPlane, MediaUnavailable
-from ari_assistant.media.g711 import ULAW
+from ari_assistant.audio.g711 import ULAW
 from ari_assistant.media.handle import MediaStream
-from ari_assistant.media.rtp import RtpPacket, RtpSender
+from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
+from ari_assistant.media.rtp.packet import RtpPacket, RtpSender
 from tests.support.tones import loudest, tone
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ari_assistant.media.deadlines import Deadlines
+from ari_assistant.media.process.deadlines import Deadlines
 
 
 def test_nothing_is_due_before_its_time_and_the_earliest_comes_first() -> None:

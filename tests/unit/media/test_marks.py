@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_assistant.media.marks import Marks
+from ari_assistant.media.websocket.marks import Marks
 
 
 def ramp(start: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ari_assistant.media.pacer import Due, Pacer
+from ari_assistant.media.rtp.pacer import Due, Pacer
 
 
 def test_frame_n_is_due_at_start_plus_n_intervals_whenever_it_was_asked() -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ari_assistant.media.codec import CODECS
-from ari_assistant.media.frame import Pcm
-from ari_assistant.media.g711 import ALAW, ULAW
-from ari_assistant.media.link import ReportMessage, pack_report, unpack
-from ari_assistant.media.plane import Datagrams, Plane
-from ari_assistant.media.rtp import RtpPacket
-from ari_assistant.media.rtp_batch import PacketRows
+from ari_assistant.audio.codec import CODECS
+from ari_assistant.audio.frame import Pcm
+from ari_assistant.audio.g711 import ALAW, ULAW
+from ari_assistant.media.process.protocol import ReportMessage, pack_report, unpack
+from ari_assistant.media.rtp.packet import RtpPacket
+from ari_assistant.media.rtp.packet_rows import PacketRows
+from ari_assistant.media.rtp.plane import Datagrams, Plane
 from tests.support.tones import loudest, tone
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ari_assistant.media.plane import Datagrams
-from ari_assistant.media.rtp import RtpPacket
-from ari_assistant.media.rtp_batch import PacketRows
-from ari_assistant.media.udp import BatchSocket, packed_address
+from ari_assistant.media.process.udp import BatchSocket, packed_address
+from ari_assistant.media.rtp.packet import RtpPacket
+from ari_assistant.media.rtp.packet_rows import PacketRows
+from ari_assistant.media.rtp.plane import Datagrams
 
 
 @pytest.fixture(params=[True, False], ids=["batched", "plain"])

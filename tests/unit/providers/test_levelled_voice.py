@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 import numpy as np
 import pytest
 
-from ari_assistant.media.frame import SAMPLE_RATE, Pcm
-from ari_assistant.media.level import ActiveLevel
+from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
+from ari_assistant.audio.level import ActiveLevel
 from ari_assistant.providers.levelled_voice import LevelledVoice
 from tests.support.levels import active_level
 from tests.support.tones import tone

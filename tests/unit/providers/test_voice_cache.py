@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import numpy as np
 import pytest
 
-from ari_assistant.media.frame import Pcm
+from ari_assistant.audio.frame import Pcm
 from ari_assistant.providers.errors import ProviderUnavailable
 from ari_assistant.providers.voice_cache import CachedVoice
 

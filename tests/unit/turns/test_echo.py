@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ari_assistant.media.frame import FRAME_SAMPLES, Pcm
-from ari_assistant.media.g711 import ULAW
+from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
+from ari_assistant.audio.g711 import ULAW
 from ari_assistant.turns.echo import EchoGuard
 
 random = np.random.default_rng(5)

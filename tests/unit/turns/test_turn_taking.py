@@ -194,7 +194,7 @@ def test_going_on_before_the_verdict_is_one_utterance() -> None:
     stage.speaks(0.4)
     stage.is_silent(0.3)
     assert stage.speaks(0.1) == [SpeechResumed(2)]
-    assert stage.state == "holding"
+    assert stage.state == "reply held"
 
 
 def test_an_overlap_whose_verdict_does_not_come_interrupts() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.media.frame import FRAME_SAMPLES, SILENCE
+from ari_assistant.audio.frame import FRAME_SAMPLES, SILENCE
 from ari_assistant.turns.vad import OneDetector, SharpEnds, SileroDetectors, WebRtcDetectors
 
 

@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 from pydantic import BaseModel
 
-from ari_assistant.calls.conversation import Conversation
-from ari_assistant.calls.costs import Consumption
-from ari_assistant.calls.messages import CallMessages
-from ari_assistant.calls.record import CallRecord
+from ari_assistant.conversation.result import Conversation
+from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.history import History
+from ari_assistant.reports.messages import CallMessages
+from ari_assistant.reports.record import CallRecord
 from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.call import CreateCall, Customer

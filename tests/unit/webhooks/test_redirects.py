@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from ari_assistant.calls.access import ProviderAccess
-from ari_assistant.calls.models import ChatEndpoint, ModelChoice
+from ari_assistant.assistants.model_providers import ChatEndpoint, ModelChoice
+from ari_assistant.assistants.provider_access import ProviderAccess
 from ari_assistant.providers.custom import CustomTranscriber
 from ari_assistant.providers.deepgram import DeepgramTranscriber, deepgram_voice
 from ari_assistant.providers.errors import ProviderError

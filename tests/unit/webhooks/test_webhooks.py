@@ -11,9 +11,8 @@ import pytest
 from aiohttp import web
 
 from ari_assistant.vapi.credential import AuthenticationPlan, BearerPlan, OAuth2Plan
-from ari_assistant.vapi.server import BackoffPlan, Server
+from ari_assistant.vapi.server import BackoffPlan, Server, first_server
 from ari_assistant.webhooks.outbox import Outbox
-from ari_assistant.webhooks.precedence import first_server
 from ari_assistant.webhooks.sender import WebhookFailed, WebhookRejected, WebhookSender, WebhookUnreadable
 from tests.support.serving import served
 from tests.support.webhook import Webhook, webhook_server

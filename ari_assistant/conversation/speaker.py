@@ -1,0 +1,245 @@
+"""Saying a reply: clause by clause through the voice into the playout, and what was heard of it into the history."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from typing import Any
+
+import numpy as np
+
+from ari_assistant.assistants.resolved import ResolvedAssistant
+from ari_assistant.audio.frame import Pcm
+from ari_assistant.audio.trim import trim_leading_silence
+from ari_assistant.audio.wav import read_wav
+from ari_assistant.calls.services import Services
+from ari_assistant.conversation.audio_output import AudioOutput
+from ari_assistant.conversation.reply import Reply, pieces
+from ari_assistant.dialogue.clauses import plain
+from ari_assistant.dialogue.spoken import FormatPlan, format_plan, spoken_form
+from ari_assistant.providers.errors import ProviderError
+from ari_assistant.telemetry import get_logger
+from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.server import ServerFailed
+
+__all__ = ["Speaker", "is_audio_url", "speaking_plan", "texts"]
+
+log = get_logger("conversation.speaker")
+
+_HUM = "Mm-hmm."
+_AUDIO_URL = re.compile(r"https?://\S+")
+
+
+async def texts(clauses: Iterable[str]) -> AsyncGenerator[str, None]:
+    """Fixed clauses, as a reply has them."""
+    for clause in clauses:
+        yield clause
+
+
+class Speaker:
+    """The assistant's mouth. A reply that is not confirmed is prepared up to its first sound, and waits there."""
+
+    def __init__(
+        self,
+        services: Services,
+        cast: ResolvedAssistant,
+        line: AudioOutput,
+        *,
+        now: Callable[[], float],
+        may_speak_at: Callable[[], float],
+        log: Any,
+    ) -> None:
+        """`may_speak_at()` is the earliest moment for a reply to the caller."""
+        self._services = services
+        self._voice = cast.voice
+        self._line = line
+        self._now = now
+        self._may_speak_at = may_speak_at
+        self._log = log
+        self._plan = speaking_plan(cast.assistant)
+        self._prepared: tuple[str, list[Pcm]] | None = None
+        self._over = asyncio.Event()
+        self._all_played = asyncio.Event()
+        self._open_for_words = asyncio.Event()
+        self.failures = 0
+        """Replies in a row that a provider failed."""
+
+    # -- before the call is answered ------------------------------------------------------------------------
+
+    async def prepare(self, text: str | None) -> None:
+        """Have the first clause of the first message ready. Never raises."""
+        if text is not None and is_audio_url(text):
+            await self._fetch_audio(text)
+            return
+        clauses = pieces(text) if text else []
+        try:
+            async with asyncio.timeout(3.0):
+                self._prepared = (clauses[0], [pcm async for pcm in self._synthesize(clauses[0])])
+        except (ProviderError, TimeoutError, IndexError):
+            pass  # the reply itself will meet the fault again, and say so
+
+    async def _fetch_audio(self, url: str) -> None:
+        """A first message that is the URL of an audio file (§2). Without the file the assistant begins in silence."""
+        try:
+            data = await self._services.webhooks.download(url)
+            self._prepared = (url, [await asyncio.to_thread(read_wav, data, self._line.rate)])
+        except (ServerFailed, ValueError) as fault:
+            self._log.error("first_message_audio_failed", url=url, reason=str(fault), hint="a WAV file is needed")
+
+    async def prepare_background(self, wanted: str | None) -> None:
+        """`backgroundSound`: `office`, or the URL of a WAV file. Never raises: without it the line is quiet."""
+        if wanted == "office":
+            self._line.set_background()
+        elif wanted is not None and is_audio_url(wanted):
+            try:
+                data = await self._services.webhooks.download(wanted)
+                pcm = await asyncio.to_thread(read_wav, data, self._line.rate)
+                if pcm.size:
+                    self._line.set_background(pcm)
+            except (ServerFailed, ValueError) as fault:
+                self._log.error("background_failed", url=wanted, reason=str(fault), hint="a WAV file is needed")
+
+    async def hum(self) -> None:
+        """Let the caller know that they are heard (`backchannelingEnabled`): outside every reply. Never raises."""
+        try:
+            async with aclosing(self._voice.synthesize(_HUM, rate=self._line.rate)) as audio:
+                async for pcm in audio:
+                    self._line.interject(pcm)
+        except ProviderError as fault:
+            self._log.warning("hum_failed", reason=str(fault))
+        except Exception:
+            self._log.exception("hum_failed")
+
+    @property
+    def has_prepared(self) -> bool:
+        """The first message's audio waits."""
+        return self._prepared is not None
+
+    # -- a reply --------------------------------------------------------------------------------------------
+
+    async def speak(self, reply: Reply, clauses: AsyncGenerator[str, None]) -> str | None:
+        """Say the clauses as they come; returns when they have been heard. A provider's fault is told to the caller in
+        a short sentence that was synthesised beforehand; returns which stage failed (`llm`, `voice`), or None."""
+        failed: str | None = None
+        who = "llm"
+        try:
+            async with aclosing(clauses):
+                async for clause in clauses:
+                    reply.times.first_clause = reply.times.first_clause or self._now()
+                    who = "voice"
+                    await self._say(reply, clause)
+                    who = "llm"
+            self.failures = 0
+        except ProviderError as fault:
+            self._log.error("reply_provider_failed", turn=reply.turn, provider=fault.provider, reason=str(fault))
+            self.failures += 1
+            failed = f"pipeline-error-{fault.provider}-{who}-failed"
+            await self._apologise(reply)
+        await reply.confirmed.wait()
+        if self._line.playout.turn == reply.turn:
+            self._line.playout.finish(reply.turn)
+            self._over.clear()
+            await self._over.wait()
+        return failed
+
+    def begin(self) -> None:
+        """From now on words are heard at the far end (`turns.opening`); what was to be said before has waited."""
+        self._open_for_words.set()
+
+    def tick(self) -> None:
+        """A frame went out."""
+        if self._line.playout.drained:
+            self._over.set()
+        if not self._line.playout.queued:
+            self._all_played.set()
+
+    async def wait_until_played(self) -> None:
+        """Until nothing waits to be played."""
+        while self._line.playout.queued:
+            self._all_played.clear()
+            await self._all_played.wait()
+
+    async def _say(self, reply: Reply, clause: str) -> None:
+        turn = reply.turn
+        words = "" if is_audio_url(clause) else plain(clause)
+        began = False
+        async with aclosing(self._audio(clause, reply)) as audio:
+            async for pcm in audio:
+                if not began:
+                    began = True
+                    if self._line.playout.turn != reply.turn and words:
+                        pcm = trim_leading_silence(pcm, self._line.rate)
+                    await self._open(reply)
+                    self._line.playout.clause(turn, words)
+                    reply.tell(
+                        "assistant.speechStarted", text=self._line.playout.text, turn=turn, source=reply.source
+                    )
+                self._all_played.clear()
+                self._line.playout.push(turn, pcm)
+
+    async def _audio(self, clause: str, reply: Reply) -> AsyncGenerator[Pcm, None]:
+        """What was prepared, once; else the voice is asked."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] == clause:
+            for part in () if is_audio_url(clause) else spoken_form(clause, self._plan):
+                self._count(part, reply)
+            for pcm in prepared[1]:
+                yield pcm
+            return
+        async with aclosing(self._synthesize(clause, reply)) as audio:
+            async for pcm in audio:
+                yield pcm
+
+    async def _synthesize(self, clause: str, reply: Reply | None = None) -> AsyncGenerator[Pcm, None]:
+        # Replacements are expressions of the assistant's author: each may take its 20 ms.
+        parts = (
+            await asyncio.to_thread(spoken_form, clause, self._plan)
+            if self._plan.replacements
+            else spoken_form(clause, self._plan)
+        )
+        for part in parts:
+            if isinstance(part, float):
+                yield np.zeros(round(part * self._line.rate), np.int16)
+                continue
+            if reply is not None:
+                self._count(part, reply)
+            async with aclosing(self._voice.synthesize(part, rate=self._line.rate)) as audio:
+                async for pcm in audio:
+                    yield pcm
+
+    @staticmethod
+    def _count(part: str | float, reply: Reply) -> None:
+        if isinstance(part, str):
+            reply.used.voice_characters += len(part)
+            reply.tell("voice-input", input=part)
+
+    async def _open(self, reply: Reply) -> None:
+        if self._line.playout.turn == reply.turn:
+            return
+        reply.times.first_audio = self._now()
+        await reply.confirmed.wait()
+        if not reply.protected:
+            await asyncio.sleep(max(0.0, self._may_speak_at() - self._now()))
+            if reply.times.endpoint is not None:
+                reply.times.endpoint = max(reply.times.endpoint, min(self._may_speak_at(), self._now()))
+        await self._open_for_words.wait()
+        self._line.playout.open(reply.turn)
+
+    async def _apologise(self, reply: Reply) -> None:
+        try:
+            await self._say(reply, self._services.options.prompts.trouble)
+        except ProviderError as fault:
+            self._log.error("apology_failed", turn=reply.turn, reason=str(fault))
+
+
+def speaking_plan(assistant: Assistant) -> FormatPlan:
+    """How the assistant's words become what its voice is given."""
+    language = assistant.transcriber.language if assistant.transcriber is not None else None
+    return format_plan(assistant.voice, language or "en")
+
+
+def is_audio_url(text: str) -> bool:
+    """A first message may be the URL of an audio file."""
+    return _AUDIO_URL.fullmatch(text) is not None

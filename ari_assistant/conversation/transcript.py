@@ -1,0 +1,78 @@
+"""What was said, written down: the history, and what the user's server is told of it (contract §7.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ari_assistant.audio.playout import Spoken
+from ari_assistant.dialogue.history import Entry, History
+from ari_assistant.providers.model import ChatMessage
+from ari_assistant.reports.messages import CallMessages
+from ari_assistant.telemetry import Private
+from ari_assistant.vapi.base import JsonObject
+
+__all__ = ["Transcript"]
+
+
+class Transcript:
+    """Grows by what was heard, and tells of it at once."""
+
+    def __init__(
+        self,
+        messages: CallMessages,
+        *,
+        system: Callable[[], list[ChatMessage]],
+        turn: Callable[[], int],
+        log: Any,
+    ) -> None:
+        """`turn()` is the number of the turn that is on."""
+        self._messages = messages
+        self._system = system
+        self._turn = turn
+        self._log = log
+        self._caller_speaks = False
+        self.history = History()
+
+    def openai_messages(self) -> list[JsonObject]:
+        """The conversation in OpenAI's form, the system prompt first."""
+        return [*(message.wire() for message in self._system()), *self.history.openai_messages()]
+
+    def caller_speaks(self, speaks: bool) -> None:
+        """`speech-update` of the caller, once a change."""
+        if speaks is not self._caller_speaks:
+            self._caller_speaks = speaks
+            self._speech("user", "started" if speaks else "stopped")
+
+    def assistant_speaks(self) -> None:
+        """`speech-update`: a reply begins to be heard."""
+        self._speech("assistant", "started")
+
+    def caller_said(self, words: Entry) -> None:
+        """The caller's words are taken for good."""
+        self._log.info("caller_said", turn=self._turn(), text=Private(words.text))
+        self.history.add(words)
+        self._messages.send_transcript("user", words.text, final=True)
+        self._tell_conversation()
+
+    def assistant_said(self, spoken: Spoken, *, at: float, until: float, whole: str | None) -> None:
+        """A reply is over. `at` and `until` are seconds since the answer; `whole` is what the model wrote, where the
+        history is to hold that instead of what was heard (`modelOutputInMessagesEnabled`)."""
+        text = whole or spoken.text
+        self.history.add(Entry("bot", text, max(0.0, at), max(0.0, until), interrupted=not spoken.complete))
+        self._speech("assistant", "stopped")
+        self._messages.send_transcript("assistant", spoken.text, final=True)
+        self._tell_conversation()
+
+    def _speech(self, role: str, status: str) -> None:
+        self._messages.send("speech-update", status=status, role=role, turn=self._turn())
+
+    def _tell_conversation(self) -> None:
+        if self._messages.wants("conversation-update"):
+            formatted = self.openai_messages()
+            self._messages.send(
+                "conversation-update",
+                messages=self.history.messages(),
+                messagesOpenAIFormatted=formatted,
+                conversation=formatted,
+            )

@@ -1,0 +1,1 @@
+"""The media process and its client: sockets, threads, files."""

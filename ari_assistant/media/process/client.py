@@ -1,0 +1,377 @@
+"""The server's side of the media plane: its process, and a handle on every stream."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ari_assistant.audio.codec import CODECS, Codec
+from ari_assistant.audio.frame import Pcm
+from ari_assistant.media.handle import Listener, MediaStream
+from ari_assistant.media.process.protocol import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
+from ari_assistant.media.process.udp import enlarge
+from ari_assistant.media.rtp.latency_histogram import LatencyHistogram
+
+__all__ = ["Heard", "MediaPlane", "MediaUnavailable", "PlaneStream"]
+
+_SOCKET_BUFFER = 4 << 20
+_BUFFER_BYTES = 1 << 18
+_OPEN_SECONDS = 3.0
+_CLOSE_SECONDS = 10.0
+_STOP_SECONDS = 3.0
+
+
+class MediaUnavailable(Exception):
+    """The media process is not there, or cannot take another call; the text says why."""
+
+
+class PlaneStream:
+    """A stream that the media process carries. Implements `handle.MediaStream`."""
+
+    def __init__(self, plane: MediaPlane, number: int, codec: Codec) -> None:
+        self.number = number
+        self.codec = codec
+        self.listener: Listener | None = None
+        self.statistics: dict[str, Any] = {}
+        self.recording_fault: str | None = None
+        self._plane = plane
+        self._epoch = 0
+        self._closed: asyncio.Future[None] | None = None
+        self.gone = False
+
+    @property
+    def rate(self) -> int:
+        """See `MediaStream`."""
+        return self.codec.rate
+
+    def play(self, pcm: Pcm) -> None:
+        """See `MediaStream`."""
+        self._plane.send(Order(Kind.PLAY, self.number, self._epoch, pcm))
+
+    def flush(self) -> None:
+        """See `MediaStream`."""
+        self._epoch += 1
+        self._plane.send(Order(Kind.FLUSH, self.number, self._epoch))
+
+    def interject(self, pcm: Pcm) -> None:
+        """See `MediaStream`."""
+        self._plane.send(Order(Kind.INTERJECT, self.number, pcm=pcm))
+
+    def set_background(self, pcm: Pcm) -> None:
+        """See `MediaStream`."""
+        self._plane.send(Order(Kind.BACKGROUND, self.number, pcm=pcm))
+
+    async def aclose(self) -> None:
+        """See `MediaStream`."""
+        if self._closed is None:
+            self.listener = None
+            self._closed = asyncio.get_running_loop().create_future()
+            if self.gone:
+                self._closed.set_result(None)
+            else:
+                self._plane.send(Order(Kind.CLOSE, self.number))
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await asyncio.shield(self._closed)
+        except TimeoutError:
+            self.recording_fault = f"not written within {_CLOSE_SECONDS:g} seconds"
+        self._plane.forget(self.number)
+
+    # -- called by the plane --------------------------------------------------------------------------------
+
+    def told_played(self, epoch: int, samples: int, now: float) -> None:
+        """The media process has sent so much."""
+        if epoch == self._epoch and self.listener is not None:
+            self.listener.played(samples, now)
+
+    def told_closed(self, statistics: dict[str, Any], fault: str | None) -> None:
+        """The media process has closed it."""
+        self.gone = True
+        self.statistics = statistics
+        self.recording_fault = fault or self.recording_fault
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    def told_lost(self, reason: str) -> None:
+        """The media process is gone."""
+        self.told_closed(self.statistics, reason)
+        if self.listener is not None:
+            self.listener.lost(reason)
+
+
+Heard = Callable[[list[MediaStream], NDArray[np.int16], float], None]
+"""Takes frames of 20 ms of many callers: shape (n, 160) at 8 kHz or (n, 320) at 16 kHz, a row for each stream of the
+list, in order; a stream may come several times. The array is the receiver's."""
+
+
+class MediaPlane:
+    """Runs the media process, and starts it again when it dies: the calls that it carried are lost then, and told."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        heard: Heard,
+        measured: Callable[[], None] = lambda: None,
+        log: Callable[..., None] = lambda *_, **__: None,
+    ) -> None:
+        """`host`: the numeric address that RTP is bound to. `measured()` is called once a second, when `health` and
+        `lag` are new. `log(event, **fields)` hears of starts, ends and faults."""
+        self._host = host
+        self._heard = heard
+        self._measured = measured
+        self._log = log
+        self._numbers = itertools.count(1)
+        self._streams: dict[int, PlaneStream] = {}
+        self._opening: dict[int, asyncio.Future[None]] = {}
+        self._socket: socket.socket | None = None
+        self._waiting: deque[bytes] = deque()
+        self._unsent = b""
+        """A datagram that the socket has no room for."""
+        self._reading = False
+        self._buffer = bytearray(_BUFFER_BYTES)
+        self._ready = asyncio.Event()
+        self._failure: str | None = None
+        self._first_outcome = asyncio.Event()
+        self._address: tuple[str, int] = (host, 0)
+        self._over = asyncio.Event()
+        self.pid: int | None = None
+        self.restarts = 0
+        self.health: Mapping[str, Any] = {}
+        """What the media process last told of itself."""
+        self.lag: Mapping[str, float] = {}
+        """How long after a tick the server looked at what had come until then, over the last second (ms)."""
+        self._lag = LatencyHistogram()
+
+    @property
+    def address(self) -> str:
+        """`host:port` for ExternalMedia's `external_host`. Raises MediaUnavailable while the process is not there."""
+        if not self._ready.is_set():
+            raise MediaUnavailable("the media process is not running")
+        host, port = self._address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    async def wait_ready(self) -> None:
+        """Return when streams can be opened. Raises MediaUnavailable when the first start failed."""
+        await self._first_outcome.wait()
+        if not self._ready.is_set():
+            raise MediaUnavailable(self._failure or "the media process ended at once")
+
+    async def run(self) -> None:
+        """Keep the process alive until cancelled."""
+        pause = 0.0
+        while True:
+            started = time.monotonic()
+            status = await self._run_once()
+            self._first_outcome.set()
+            self.restarts += 1
+            pause = 0.1 if time.monotonic() - started > 10 else min(10.0, max(0.1, pause * 2))
+            self._log("media_process_died", status=status, reason=self._failure, restart_in_seconds=pause)
+            await asyncio.sleep(pause)
+
+    async def open(self, codec: str, host: str, port: int, *, recording: Path | None = None) -> PlaneStream:
+        """A stream to and from the far end at `host`:`port` (numeric); only its packets are taken. Both sides are
+        recorded where a path is given. Raises MediaUnavailable."""
+        if not self._ready.is_set():
+            raise MediaUnavailable("the media process is not running")
+        number = next(self._numbers)
+        stream = PlaneStream(self, number, CODECS[codec])
+        self._streams[number] = stream
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._opening[number] = opened
+        details = {"codec": codec, "host": host, "port": port, "recording": str(recording) if recording else None}
+        self.send(Order(Kind.OPEN, number, details=details))
+        try:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                await opened
+        except BaseException as fault:
+            self.send(Order(Kind.CLOSE, number))
+            self.forget(number)
+            if isinstance(fault, TimeoutError):
+                raise MediaUnavailable("the media process does not answer") from None
+            raise
+        finally:
+            self._opening.pop(number, None)
+        return stream
+
+    def forget(self, number: int) -> None:
+        """A stream is closed."""
+        self._streams.pop(number, None)
+
+    def send(self, order: Order) -> None:
+        """Give an order; while the process is not there it is lost, like the streams that it is about."""
+        if self._socket is None:
+            return
+        self._waiting.extend(pack_order(order))
+        if not self._reading:
+            self._write()
+
+    # -- the process ----------------------------------------------------------------------------------------
+
+    async def _run_once(self) -> int | None:
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (ours, theirs):
+            enlarge(end, socket.SO_SNDBUF, _SOCKET_BUFFER)
+        ours.setblocking(False)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ari_assistant.media.process.worker", str(theirs.fileno()), self._host,
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,
+        )  # fmt: skip
+        theirs.close()
+        self._socket, self.pid = ours, process.pid
+        self._over.clear()
+        self._failure = None
+        loop.add_reader(ours, self._read)
+        try:
+            await self._over.wait()
+            return await process.wait()
+        finally:
+            self._ready.clear()
+            self._socket = self.pid = None
+            self._waiting.clear()
+            self._unsent = b""
+            loop.remove_reader(ours)
+            loop.remove_writer(ours)
+            ours.close()  # the process ends when it sees this
+            self._lose("the media process ended")
+            await self._end(process)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    def _lose(self, reason: str) -> None:
+        for opened in self._opening.values():
+            if not opened.done():
+                opened.set_exception(MediaUnavailable(reason))
+        for stream in list(self._streams.values()):
+            stream.told_lost(reason)
+        self._streams.clear()
+
+    # -- its messages ---------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Everything that is there; what is ordered because of it goes out together."""
+        self._reading = True
+        try:
+            self._read_all()
+        finally:
+            self._reading = False
+        if self._waiting and self._socket is not None and not self._unsent:
+            self._write()
+
+    def _read_all(self) -> None:
+        for _ in range(32):  # not for ever
+            if self._socket is None:
+                return
+            try:
+                count = self._socket.recv_into(self._buffer)
+            except BlockingIOError:
+                return
+            except OSError:
+                count = 0
+            if not count:
+                asyncio.get_running_loop().remove_reader(self._socket)
+                self._over.set()
+                return
+            match unpack(memoryview(self._buffer)[:count]):
+                case ReportMessage() as report:
+                    self._reported(report)
+                case Event() as event:
+                    self._told(event)
+
+    def _reported(self, report: ReportMessage) -> None:
+        streams = self._streams
+        told = iter(report.played)
+        for number, epoch, samples in zip(told, told, told, strict=True):
+            if (stream := streams.get(number)) is not None:
+                stream.told_played(epoch, samples, report.now)
+        for numbers, frames in ((report.narrow, report.narrow_frames), (report.wide, report.wide_frames)):
+            if numbers:
+                self._hand_on(numbers, frames, report.now)
+        if report.tick:
+            self._lag.add(max(0.0, time.monotonic() - report.now))
+            for stream in list(streams.values()):
+                if stream.listener is not None:
+                    stream.listener.tick(report.now)
+
+    def _hand_on(self, numbers: list[int], frames: NDArray[np.int16], now: float) -> None:
+        found = [self._streams.get(number) for number in numbers]
+        listening = [stream is not None and stream.listener is not None for stream in found]
+        # A copy in any case: the buffer is read into again.
+        frames = frames.copy() if all(listening) else frames[np.array(listening)]
+        streams: list[MediaStream] = [s for s in found if s is not None and s.listener is not None]
+        if streams:
+            self._heard(streams, frames, now)
+
+    def _told(self, event: Event) -> None:
+        fields = event.fields
+        number = int(fields.get("number", 0))
+        match event.name:
+            case "ready":
+                host, port = fields["address"]
+                self._address = (host, port)
+                self._ready.set()
+                self._first_outcome.set()
+                self._log("media_process_ready", pid=self.pid, port=port, batched=fields["batched"])
+            case "opened" if (opened := self._opening.get(number)) is not None and not opened.done():
+                opened.set_result(None)
+            case "refused" if (opened := self._opening.get(number)) is not None and not opened.done():
+                opened.set_exception(MediaUnavailable(fields["reason"]))
+            case "closed" if (stream := self._streams.get(number)) is not None:
+                stream.told_closed(fields["statistics"], fields["fault"])
+            case "failed":
+                self._failure = fields["reason"]
+            case "recording-failed":
+                self._log(
+                    "recording_failed",
+                    stream=number,
+                    reason=fields["reason"],
+                    hint="is the disk full, or too slow?",
+                )
+            case "health":
+                self.health = fields
+                self.lag = self._lag.take()
+                self._measured()
+
+    def _write(self) -> None:
+        assert self._socket is not None
+        loop = asyncio.get_running_loop()
+        while self._unsent or self._waiting:
+            self._unsent = self._unsent or join_orders(self._waiting)
+            try:
+                self._socket.send(self._unsent)
+            except BlockingIOError:
+                loop.add_writer(self._socket, self._writable)
+                return
+            except OSError:
+                self._waiting.clear()
+                self._over.set()
+                return
+            self._unsent = b""
+
+    def _writable(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_writer(self._socket)
+            self._write()

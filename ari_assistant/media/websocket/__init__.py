@@ -1,0 +1,1 @@
+"""Media over chan_websocket."""

@@ -1,0 +1,1 @@
+"""The server: what it is made of, how it starts, drains and stops."""
