@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import aiohttp
 from pydantic import ValidationError
 
-from ari_assistant.assistants.model_providers import rules_config
-from ari_assistant.assistants.provider_access import access_for
-from ari_assistant.calls.services import Services
+from ari_assistant.assistants.model_providers import ModelChoice, rules_config
+from ari_assistant.assistants.provider_access import ProviderAccess, access_for
+from ari_assistant.assistants.speech_providers import SpeechChoice
 from ari_assistant.dialogue.template import TemplateRenderer
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.providers.model import Model
 from ari_assistant.providers.transcriber import Transcriber, TranscriberStream
 from ari_assistant.providers.voice import Voice
-from ari_assistant.reports.messages import CallMessages
+from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.model import BUILT_IN
 from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import Tool, tool_schema
-from ari_assistant.webhooks.sender import WebhookFailed
+from ari_assistant.webhooks.sender import WebhookFailed, WebhookSender
 
-__all__ = ["ResolvedAssistant", "resolve_assistant"]
+__all__ = ["AssistantResolver", "ResolvedAssistant"]
 
 log = get_logger("assistants.resolved")
 
@@ -46,40 +48,82 @@ class ResolvedAssistant:
     tools: Mapping[str, Offered]
 
 
-async def resolve_assistant(
-    services: Services, assistant: Assistant, *, fill: TemplateRenderer, messages: CallMessages, call_id: str
-) -> ResolvedAssistant:
-    """Look up tools, keys and credentials, and choose the providers. Never raises for what is missing: that is
-    logged, and the local engines and the built-in dialogue stand in."""
-    access = await access_for(assistant, services.catalogue, services.access)
-    headers: Mapping[str, str] = {}
-    server = assistant.transcriber.server if assistant.transcriber is not None else None
-    if server is not None:
-        try:
-            headers = await services.webhooks.headers(server, b"", call_id=call_id, method="GET")
-        except WebhookFailed as fault:
-            log.warning("transcriber_credential_missing", call_id=call_id, reason=str(fault))
-    listener = services.speech.choice.listener(assistant, access, headers)
+class MessageBuilder(Protocol):
+    """Builds server messages (contract §7.2)."""
 
-    def ask_voice(server: Server, text: str, rate: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        message = messages.build("voice-request", text=text, sampleRate=rate)
-        return services.webhooks.open(server, message, call_id=call_id)
+    def build(self, kind: str, **fields: Any) -> JsonObject:
+        """The whole message."""
 
-    model = services.models.choose(assistant, fill, access)
-    return ResolvedAssistant(
-        assistant=assistant,
-        model=model,
-        analyst=services.models.remote(assistant, access),
-        voice=services.speech.choice.voice(assistant, access, ask_voice),
-        transcriber=listener.transcriber,
-        stream=listener.stream,
-        tools=offered_tools(
-            assistant.model,
-            [*await _stored_tools(services, assistant), *_hand_over(assistant)],
-            # The built-in dialogue hangs up where the operator wrote `then: hang-up`.
-            may_end_call=bool(assistant.end_call_function_enabled) or model.name == BUILT_IN,
-        ),
-    )
+
+class AssistantResolver:
+    """Looks up tools, keys and credentials, and chooses the providers, for every call."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        access: ProviderAccess,
+        webhooks: WebhookSender,
+        *,
+        speech: SpeechChoice,
+        models: ModelChoice,
+    ) -> None:
+        """`access`: the installation's keys."""
+        self._catalogue = catalogue
+        self._access = access
+        self._webhooks = webhooks
+        self._speech = speech
+        self._models = models
+
+    async def resolve(
+        self, assistant: Assistant, *, fill: TemplateRenderer, messages: MessageBuilder, call_id: str
+    ) -> ResolvedAssistant:
+        """Never raises for what is missing: that is logged, and the local engines and the built-in dialogue stand
+        in."""
+        access = await access_for(assistant, self._catalogue, self._access)
+        headers: Mapping[str, str] = {}
+        server = assistant.transcriber.server if assistant.transcriber is not None else None
+        if server is not None:
+            try:
+                headers = await self._webhooks.headers(server, b"", call_id=call_id, method="GET")
+            except WebhookFailed as fault:
+                log.warning("transcriber_credential_missing", call_id=call_id, reason=str(fault))
+        listener = self._speech.listener(assistant, access, headers)
+
+        def ask_voice(server: Server, text: str, rate: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+            message = messages.build("voice-request", text=text, sampleRate=rate)
+            return self._webhooks.open(server, message, call_id=call_id)
+
+        model = self._models.choose(assistant, fill, access)
+        return ResolvedAssistant(
+            assistant=assistant,
+            model=model,
+            analyst=self._models.remote(assistant, access),
+            voice=self._speech.voice(assistant, access, ask_voice),
+            transcriber=listener.transcriber,
+            stream=listener.stream,
+            tools=offered_tools(
+                assistant.model,
+                [*await self._stored_tools(assistant), *_hand_over(assistant)],
+                # The built-in dialogue hangs up where the operator wrote `then: hang-up`.
+                may_end_call=bool(assistant.end_call_function_enabled) or model.name == BUILT_IN,
+            ),
+        )
+
+    async def _stored_tools(self, assistant: Assistant) -> list[Tool]:
+        model = assistant.model
+        ids = list((model.tool_ids or ()) if model else ())
+        ids += [str(ref.get("toolId")) for ref in ((model.tool_refs or ()) if model else ()) if ref.get("toolId")]
+        found: list[Tool] = []
+        for tool_id in ids:
+            resource = await self._catalogue.tools.get(tool_id)
+            if resource is None:
+                log.warning("tool_unknown", id=tool_id)
+                continue
+            try:
+                found.append(tool_schema.validate_python(resource.document))
+            except ValidationError as fault:
+                log.warning("tool_unreadable", id=tool_id, reason="; ".join(validation_messages(fault)))
+        return found
 
 
 def _hand_over(assistant: Assistant) -> list[Tool]:
@@ -90,20 +134,3 @@ def _hand_over(assistant: Assistant) -> list[Tool]:
     # The dialogue says itself what it does.
     destination = {"type": "sip", "sipUri": target.to, "message": ""}
     return [tool_schema.validate_python({"type": "transferCall", "destinations": [destination]})]
-
-
-async def _stored_tools(services: Services, assistant: Assistant) -> list[Tool]:
-    model = assistant.model
-    ids = list((model.tool_ids or ()) if model else ())
-    ids += [str(ref.get("toolId")) for ref in ((model.tool_refs or ()) if model else ()) if ref.get("toolId")]
-    found: list[Tool] = []
-    for tool_id in ids:
-        resource = await services.catalogue.tools.get(tool_id)
-        if resource is None:
-            log.warning("tool_unknown", id=tool_id)
-            continue
-        try:
-            found.append(tool_schema.validate_python(resource.document))
-        except ValidationError as fault:
-            log.warning("tool_unreadable", id=tool_id, reason="; ".join(validation_messages(fault)))
-    return found

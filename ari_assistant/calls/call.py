@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,20 +16,23 @@ from ari_assistant.ari.errors import AriError, AriRequestError
 from ari_assistant.ari.events import AriEvent, ChannelDtmfReceived
 from ari_assistant.ari.resources import Channel
 from ari_assistant.assistants.model_providers import rules_config
-from ari_assistant.assistants.resolved import ResolvedAssistant, resolve_assistant
+from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.g711 import ULAW
-from ari_assistant.calls.bench import SESSIONS
 from ari_assistant.calls.legs import Legs
 from ari_assistant.calls.own_ids import OwnIds
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.transfer import dial_and_bridge, refer, refer_target
 from ari_assistant.conversation.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
+from ari_assistant.conversation.interfaces import Surroundings
+from ari_assistant.conversation.options import ConversationOptions
 from ari_assistant.conversation.session import Session
 from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.destination import filled_destination
-from ari_assistant.dialogue.template import builtin_variables, render
+from ari_assistant.dialogue.history import History
+from ari_assistant.dialogue.template import builtin_variables
+from ari_assistant.dialogue.variables import Variables
 from ari_assistant.reports.call_state import CallEvent, CallState
 from ari_assistant.reports.line_quality import VARIABLE, line_quality
 from ari_assistant.reports.messages import CallMessages
@@ -81,9 +83,8 @@ class PhoneCall(ABC):
         self._assistant = Assistant()
         self._cast: ResolvedAssistant | None = None
         self._session: Session | None = None
-        self._variables: JsonObject = {}
+        self._variables = Variables({}, History(), log=log)
         self._debugging: JsonObject | None = None
-        self._warned: set[str] = set()
         self._storing = asyncio.Lock()
         self._save_due = False
         self._log = log.bind(channel=channel.id)
@@ -149,7 +150,7 @@ class PhoneCall(ABC):
             org_server=services.options.org_server,
         )
         self._messages.artifact = self._live_artifact
-        services.spawn(self._outbox.run(), f"outbox-{record.id}")
+        services.background.spawn(self._outbox.run(), f"outbox-{record.id}")
         self._save(record)
 
     # -- the life of the call -------------------------------------------------------------------------------
@@ -236,22 +237,28 @@ class PhoneCall(ABC):
         assert self._record is not None
         assert self._messages is not None
         record, services = self._record, self._services
-        self._variables = self._all_variables()
-        self._cast = cast = await resolve_assistant(
-            services, self._assistant, fill=self._fill, messages=self._messages, call_id=record.id
+        self._take_variables()
+        self._cast = cast = await services.resolver.resolve(
+            self._assistant, fill=self._variables.fill, messages=self._messages, call_id=record.id
         )
-        self._session = session = SESSIONS[services.options.bench](
-            services,
-            cast=cast,
+        surroundings = Surroundings(
             messages=self._messages,
-            variables=self._variables,
-            fill=self._fill,
-            codec=codec,
+            control=self,
+            requests=services.webhooks,
+            stored_tools=services.catalogue.tools,
+            voice_activity=services.hearing,
+            end_of_turn=services.end_of_turn,
+            background=services.background,
+        )
+        conversation = ConversationOptions(
             call_id=record.id,
-            end=self.end,
-            transfer=self._transfer,
-            press=self._channel.sendDTMF,
-            log=self._log,
+            rate=codec.rate,
+            turns=services.options.turns,
+            waits=services.options.waits,
+            prompts=services.options.prompts,
+        )
+        self._session = session = services.session(
+            cast, self._variables, surroundings, conversation, log=self._log
         )
         self._legs = legs = Legs(
             services.ari,
@@ -298,7 +305,7 @@ class PhoneCall(ABC):
 
     # -- sending the caller on ------------------------------------------------------------------------------
 
-    async def _transfer(self, destination: Destination) -> None:
+    async def transfer(self, destination: Destination) -> None:
         """Send an answered caller on (§8.5). Called when the announcement has been heard: from here on the assistant
         takes no part. A transfer that nobody takes is told to the caller, and the conversation goes on or ends as its
         `fallbackPlan` says. `artifact.transfers[].status` is what the far end has told; without word from it there is
@@ -397,6 +404,10 @@ class PhoneCall(ABC):
         if plan is None or plan.end_call_enabled is not False:
             self.end(Ending(reason, message))
 
+    async def press(self, digits: str) -> None:
+        """See `CallControl`."""
+        await self._channel.sendDTMF(digits)
+
     # -- the end --------------------------------------------------------------------------------------------
 
     async def _close(self) -> None:
@@ -415,7 +426,7 @@ class PhoneCall(ABC):
         record.ending = self._ending or CALLER_HUNG_UP
         record.happened(CallEvent.ENDED)
         if self._session is not None:
-            record.take_results(self._session.conversation(), self._variables)
+            record.take_results(self._session.conversation(), self._variables.values)
         self._log.info("call_ended", reason=record.ending.reason, message=record.ending.message)
         try:
             await self._store(record.wire())
@@ -428,21 +439,23 @@ class PhoneCall(ABC):
                 inboundPhoneCallDebuggingArtifacts=self._debugging,
             )
             # Analysis asks a model for seconds: the caller's line need not wait, the report must.
-            self._services.spawn(self._report(record), f"report-{record.id}")
+            self._services.background.spawn(self._report(record), f"report-{record.id}")
 
     async def _report(self, record: CallRecord) -> None:
         assert self._outbox is not None
         assert self._messages is not None
         assert self._call_log is not None
         report = Report(
-            self._services,
+            self._services.calls,
+            self._services.catalogue,
             record,
             self._messages,
             session=self._session,
             cast=self._cast,
-            variables=self._variables,
-            fill=self._fill,
+            variables=self._variables.values,
+            fill=self._variables.fill,
             call_log=self._call_log,
+            logs=self._services.options.logs_dir,
             log=self._log,
         )
         try:
@@ -455,7 +468,7 @@ class PhoneCall(ABC):
         """Store the record soon, as it is then: nobody waits for it, and the caller waits for everything else."""
         if not self._save_due:
             self._save_due = True
-            self._services.spawn(self._save_soon(record), f"store-{record.id}")
+            self._services.background.spawn(self._save_soon(record), f"store-{record.id}")
 
     async def _save_soon(self, record: CallRecord) -> None:
         told = self._messages is not None and self._messages.server is not None
@@ -474,7 +487,7 @@ class PhoneCall(ABC):
     def _live_artifact(self) -> JsonObject | None:
         if self._record is None or self._session is None:
             return None
-        return self._record.live_artifact(self._session.conversation(), self._variables)
+        return self._record.live_artifact(self._session.conversation(), self._variables.values)
 
     def _all_variables(self) -> JsonObject:
         assert self._record is not None
@@ -495,21 +508,9 @@ class PhoneCall(ABC):
         given: JsonObject = record.overrides["variableValues"]
         return builtin | given
 
-    def _fill(self, template: str, extra: Mapping[str, Any]) -> str:
-        said: JsonObject = {}
-        if self._session is not None and "messages" in template:
-            said["messages"] = from_caller(self._session.history.openai_messages())
-        if self._session is not None and "transcript" in template:
-            said["transcript"] = from_caller(self._session.history.transcript())
-        rendered = render(template, {**self._variables, **said, **extra})
-        if (rendered.missing or rendered.fault) and template not in self._warned:
-            self._warned.add(template)
-            names = list(rendered.missing)
-            if rendered.fault is not None:
-                self._log.warning("template_broken", names=names, fault=rendered.fault, template=template[:80])
-            else:  # a caller who gave no name is nothing to worry about
-                self._log.info("variable_missing", names=names, template=template[:80])
-        return rendered.text
+    def _take_variables(self) -> None:
+        """The variables as they are now."""
+        self._variables = Variables(self._all_variables(), History(), log=self._log)
 
     def _recording(self) -> Path | None:
         """Where both sides are recorded, if they are."""
@@ -528,8 +529,9 @@ class PhoneCall(ABC):
         assert self._messages is not None
         if destination.type != "sip" or destination.sip_uri is None:
             return f"a destination of type {destination.type} needs a trunk, which this version does not have"
+        self._take_variables()
         try:
-            destination = filled_destination(destination, self._fill, self._all_variables())
+            destination = filled_destination(destination, self._variables.fill, self._variables.values)
         except AddressRefused as fault:
             return str(fault)
         if self._ending is not None:

@@ -20,7 +20,6 @@ from ari_assistant.conversation.ending import (
     NO_ASSISTANT_AND_NO_SERVER,
     Ending,
 )
-from ari_assistant.dialogue.template import fill_for_speech
 from ari_assistant.reports.record import CallRecord
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.destination import Destination
@@ -215,9 +214,9 @@ class InboundCall(PhoneCall):
         if action.type == "transfer" and action.destination is not None:
             await self._forward(action.destination, ending.reason, found)
             return
-        self._variables = self._all_variables()
+        self._take_variables()
         text = action.exact or action.prompt or self._services.options.prompts.unavailable
-        text = fill_for_speech(self._fill, text, {})
+        text = self._variables.spoken(text)
         await self._announce_here(text, ending)
 
 

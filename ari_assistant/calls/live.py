@@ -57,7 +57,7 @@ class LiveCalls:
         if (event.data["channel"].get("dialplan") or {}).get("context") == REFER_CONTEXT:
             if not any(channel.id in call.owned_channels for call in self._calls):
                 log.warning("refer_without_a_call", channel=channel.id, hint="the server was restarted meanwhile")
-                services.spawn(channel.hangup(), f"hang-up-{channel.id}")
+                services.background.spawn(channel.hangup(), f"hang-up-{channel.id}")
             return
         if not is_inbound_caller(event):
             log.warning(
@@ -66,11 +66,11 @@ class LiveCalls:
                 name=event.channel.name,
                 hint="only callers by SIP (chan_pjsip) are served, and what this server has dialled itself",
             )
-            services.spawn(_let_go(channel), f"let-go-{channel.id}")
+            services.background.spawn(_let_go(channel), f"let-go-{channel.id}")
             return
         if self._closing:
             log.warning("call_refused", channel=channel.id, reason="the server is stopping")
-            services.spawn(channel.hangup(reason_code=CAUSE_FAILURE), f"refuse-{channel.id}")
+            services.background.spawn(channel.hangup(reason_code=CAUSE_FAILURE), f"refuse-{channel.id}")
             return
         self._start(InboundCall(services, event))
 

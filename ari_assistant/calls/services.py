@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ari_assistant.ari.client import AriClient
-from ari_assistant.assistants.model_providers import ModelChoice
-from ari_assistant.assistants.provider_access import ProviderAccess
-from ari_assistant.assistants.speech_providers import SpeechChoice
+from ari_assistant.assistants.resolved import AssistantResolver
 from ari_assistant.calls.admission import Admission
 from ari_assistant.calls.routing import Router
+from ari_assistant.conversation.interfaces import TaskOwner
+from ari_assistant.conversation.options import Prompts
+from ari_assistant.conversation.session import Session
 from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.media.websocket.stream import MediaSockets
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
@@ -23,29 +23,7 @@ from ari_assistant.turns.voice_activity import VoiceActivity
 from ari_assistant.vapi.server import Server
 from ari_assistant.webhooks.sender import WebhookSender
 
-__all__ = ["CallOptions", "Prompts", "Services", "Speech"]
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """What the platform itself may say to a caller: short, and never an internal error text."""
-
-    not_understood: str = "I'm sorry, I didn't catch that. Could you say it again?"
-    trouble: str = "I'm sorry, something went wrong. Please say that again."
-    unavailable: str = "I'm sorry, nobody can take your call right now. Please try again later. Goodbye."
-
-    def all(self) -> tuple[str, ...]:
-        """Every prompt, to be synthesised before the first call."""
-        return (self.not_understood, self.trouble, self.unavailable)
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """Recognition and voice."""
-
-    choice: SpeechChoice
-    end_of_turn: EndOfTurnModel | None = None
-    """Listens to the melody of a pause; without it the words alone decide."""
+__all__ = ["CallOptions", "Services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +42,6 @@ class CallOptions:
     turns: TurnOptions = field(default_factory=TurnOptions)
     waits: Waits = field(default_factory=Waits)
     prompts: Prompts = field(default_factory=Prompts)
-
-    bench: str | None = None
-    """See `calls.bench`."""
 
     @property
     def recordings_dir(self) -> Path:
@@ -88,15 +63,16 @@ class Services:
     router: Router
     calls: Calls
     webhooks: WebhookSender
-    speech: Speech
-    models: ModelChoice
-    access: ProviderAccess
-    """The installation's keys."""
+    resolver: AssistantResolver
+    end_of_turn: EndOfTurnModel | None
+    """Hears from its sound whether a pause ends a turn; without it the words alone decide."""
     media: MediaPlane
     sockets: MediaSockets | None
     """Carry the audio of calls where that is not RTP."""
     admission: Admission
     hearing: VoiceActivity
     options: CallOptions
-    spawn: Callable[[Awaitable[None], str], None]
-    """Start a task that outlives the call (the delivery of its last messages), owned by the server."""
+    background: TaskOwner
+    """For what outlives the call (the delivery of its last messages); the server's."""
+    session: type[Session] = Session
+    """Holds the conversation; a benchmark's stand-in otherwise."""

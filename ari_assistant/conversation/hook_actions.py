@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ari_assistant.conversation.hooks import exact_text
+from ari_assistant.conversation.interfaces import StoredTools
 from ari_assistant.conversation.tool_runner import Outcome
 from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.template import TemplateRenderer, fill_for_speech
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.providers.model import ToolCall
-from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.telemetry import Private
 from ari_assistant.vapi.base import new_id
 from ari_assistant.vapi.destination import Destination
@@ -52,7 +52,7 @@ class HookActions:
         *,
         fill: TemplateRenderer,
         filled: Callable[[Destination], Destination],
-        catalogue: Catalogue,
+        stored_tools: StoredTools,
         run: Callable[[Mapping[str, Offered], list[ToolCall]], Awaitable[list[Outcome]]],
         spawn: Callable[..., Any],
         log: Any,
@@ -62,7 +62,7 @@ class HookActions:
         self._conductor = conductor
         self._fill = fill
         self._filled = filled
-        self._catalogue = catalogue
+        self._stored_tools = stored_tools
         self._run = run
         self._spawn = spawn
         self._log = log
@@ -122,7 +122,7 @@ class HookActions:
         if action.type == "function":
             model = Model.model_validate({"provider": "hook", "functions": [action.function or {}]})
         else:
-            stored = await self._catalogue.tools.get(action.tool_id) if action.tool_id else None
+            stored = await self._stored_tools.get(action.tool_id) if action.tool_id else None
             document = stored.document if stored is not None else None
             if document is None and action.tool is not None:
                 document = action.tool.wire()

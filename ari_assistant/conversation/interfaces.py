@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ari_assistant.conversation.ending import Ending
+from ari_assistant.providers.end_of_turn import EndOfTurnModel
+from ari_assistant.turns.voice_activity import VoiceActivity
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.server import Server
 
-__all__ = ["CallControl", "Requests", "ServerMessages"]
+__all__ = ["CallControl", "Requests", "ServerMessages", "Stored", "StoredTools", "Surroundings", "TaskOwner"]
 
 
 class ServerMessages(Protocol):
@@ -62,7 +65,39 @@ class Requests(Protocol):
     async def download(self, url: str) -> bytes:
         """What is at `url`. Raises ServerFailed."""
 
-    async def post(
-        self, server: Server, message: Mapping[str, Any], *, call_id: str, timeout_seconds: float
-    ) -> JsonObject:
-        """Send a server message and wait for its answer. Raises ServerFailed."""
+
+class Stored(Protocol):
+    """A resource of the API."""
+
+    @property
+    def document(self) -> JsonObject:
+        """As it was posted."""
+
+
+class StoredTools(Protocol):
+    """The tools that were made by `POST /tool`. `store.catalogue` implements it."""
+
+    async def get(self, resource_id: str, /) -> Stored | None:
+        """The tool with this id, or None."""
+
+
+class TaskOwner(Protocol):
+    """Owns tasks: awaits them, and ends them with itself."""
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> object:
+        """Begin a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a conversation is held in."""
+
+    messages: ServerMessages
+    control: CallControl
+    requests: Requests
+    stored_tools: StoredTools
+    voice_activity: VoiceActivity
+    end_of_turn: EndOfTurnModel | None
+    """Hears from its sound whether a pause ends a turn; without it the words alone decide."""
+    background: TaskOwner
+    """For what outlives the conversation: the tools of `call.ending` hooks."""

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ari_assistant.conversation.ending import AFTER_MESSAGE, ASSISTANT_ENDED, Ending
+from ari_assistant.conversation.interfaces import ServerMessages
 from ari_assistant.conversation.timings import TurnTimes
 from ari_assistant.conversation.tool_runner import Outcome, ToolRunner, arguments_of
 from ari_assistant.conversation.usage import Consumption
@@ -22,7 +23,6 @@ from ari_assistant.dialogue.prompt import chat_messages
 from ari_assistant.dialogue.template import fill_for_speech
 from ari_assistant.dialogue.tools import delayed_messages, message_text
 from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
-from ari_assistant.reports.messages import CallMessages
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
@@ -107,7 +107,7 @@ class ReplyGenerator:
         tools: Sequence[ToolSpec],
         chunks: ChunkPlan,
         runner: ToolRunner,
-        messages: CallMessages,
+        messages: ServerMessages,
         history: Callable[[], History],
         system: Callable[[], list[ChatMessage]],
         extra: Callable[[], JsonObject],

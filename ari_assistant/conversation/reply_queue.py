@@ -10,6 +10,7 @@ from typing import Any
 from ari_assistant.audio.playout import Spoken
 from ari_assistant.conversation.audio_output import AudioOutput
 from ari_assistant.conversation.ending import END_PHRASE, Ending
+from ari_assistant.conversation.interfaces import ServerMessages
 from ari_assistant.conversation.recognition import NOT_UNDERSTOOD, Recognition
 from ari_assistant.conversation.reply import Reply, ReplyGenerator, pieces
 from ari_assistant.conversation.speaker import Speaker, texts
@@ -18,7 +19,6 @@ from ari_assistant.conversation.transcript import Transcript
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.history import Entry
 from ari_assistant.providers.model import ChatMessage
-from ari_assistant.reports.messages import CallMessages
 from ari_assistant.telemetry import Private
 from ari_assistant.turns.turn_taking import Command, TurnState, TurnTaking
 from ari_assistant.vapi.assistant import Assistant
@@ -45,7 +45,7 @@ class ReplyQueue:
         listening: Recognition,
         turns: TurnTaking,
         minutes: Transcript,
-        messages: CallMessages,
+        messages: ServerMessages,
         used: Consumption,
         not_understood: str,
         now: Callable[[], float],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,7 @@ from ari_assistant.assistants.plans import (
     turn_options,
 )
 from ari_assistant.assistants.resolved import ResolvedAssistant
-from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.frame import PTIME_SECONDS, Pcm
-from ari_assistant.calls.services import Services
 from ari_assistant.conversation.audio_output import AudioOutput
 from ari_assistant.conversation.ending import ASSISTANT_ENDED, MAX_DURATION, SILENCE, Ending
 from ari_assistant.conversation.hook_actions import HookActions
@@ -28,6 +26,8 @@ from ari_assistant.conversation.hooks import (
     Hooks,
     exact_text,
 )
+from ari_assistant.conversation.interfaces import Surroundings
+from ari_assistant.conversation.options import ConversationOptions
 from ari_assistant.conversation.recognition import Recognition
 from ari_assistant.conversation.reply import ReplyGenerator, pieces
 from ari_assistant.conversation.reply_queue import ReplyQueue
@@ -41,11 +41,11 @@ from ari_assistant.dialogue.address import AddressRefused, filled_url
 from ari_assistant.dialogue.destination import filled_destination
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_messages
-from ari_assistant.dialogue.template import TemplateRenderer, fill_for_speech
+from ari_assistant.dialogue.template import fill_for_speech
 from ari_assistant.dialogue.tools import Offered
+from ari_assistant.dialogue.variables import Variables
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.providers.model import ChatMessage, ToolCall
-from ari_assistant.reports.messages import CallMessages
 from ari_assistant.telemetry import Private
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.turns.idle import SilenceTimer
@@ -91,21 +91,15 @@ class Session:
 
     def __init__(
         self,
-        services: Services,
-        *,
         cast: ResolvedAssistant,
-        messages: CallMessages,
-        variables: JsonObject,
-        fill: TemplateRenderer,
-        codec: Codec,
-        call_id: str,
-        end: Callable[[Ending], None],
-        transfer: Callable[[Destination], Awaitable[None]],
-        press: Callable[[str], Awaitable[None]],
+        variables: Variables,
+        surroundings: Surroundings,
+        options: ConversationOptions,
+        *,
         log: Any,
     ) -> None:
-        """`transfer(destination)` sends the caller on, `press(digits)` sends DTMF to them. `variables` is the call's
-        bag; `fill` fills templates from it."""
+        services, messages, control = surroundings, surroundings.messages, surroundings.control
+        fill = variables.fill
         loop = asyncio.get_running_loop()
         self._now = loop.time
         self._services = services
@@ -113,35 +107,37 @@ class Session:
         self._cast = cast
         self._messages = messages
         self._fill = fill
-        self._end = end
-        self._transfer = transfer
+        self._end = control.end
+        self._transfer = control.transfer
         self._log = log
-        self._call_id = call_id
-        self._variables = variables
-        self._press = press
+        self._call_id = options.call_id
+        self._variables = variables.values
+        self._press = control.press
         self._started = self._now()
         self._opening = Opening(now=self._started)
         self._group: asyncio.TaskGroup | None = None
         self._stream: MediaStream | None = None
-        self._minutes = Transcript(messages, system=self.system, turn=lambda: self._turns.turn, log=log)
+        self._minutes = Transcript(
+            messages, system=self.system, turn=lambda: self._turns.turn, log=log, history=variables.history
+        )
         self.used = Consumption()
         # hearing
-        self._line = AudioOutput(rate=codec.rate, reply_began=lambda turn, now: self._replies.began(turn, now))
+        self._line = AudioOutput(rate=options.rate, reply_began=lambda turn, now: self._replies.began(turn, now))
         self._echo = EchoGuard()
-        self._turns = TurnTaking(turn_options(assistant, services.options.turns), now=self._now())
+        self._turns = TurnTaking(turn_options(assistant, options.turns), now=self._now())
         keypad = keypad_plan(assistant)
         self._keypad = KeypadInput(keypad) if keypad is not None else None
         self._listening = Recognition(
             cast,
             self.used,
-            rate=codec.rate,
-            end_of_turn=services.speech.end_of_turn,
+            rate=options.rate,
+            end_of_turn=services.end_of_turn,
             spawn=self._spawn,
             log=log,
         )
         self._weighing = TurnDetection(
             assistant,
-            services.options.waits,
+            options.waits,
             turns=self._turns,
             listening=self._listening,
             messages=messages,
@@ -156,7 +152,8 @@ class Session:
         self._hummed_at = float("-inf")
         # speaking
         self._speaker = Speaker(
-            services,
+            options.prompts,
+            services.requests,
             cast,
             self._line,
             now=self._now,
@@ -172,12 +169,12 @@ class Session:
             minutes=self._minutes,
             messages=messages,
             used=self.used,
-            not_understood=services.options.prompts.not_understood,
+            not_understood=options.prompts.not_understood,
             now=self._now,
             obey=self._obey,
             finish=self._finish,
-            end=end,
-            transfer=transfer,
+            end=control.end,
+            transfer=control.transfer,
             log=log,
         )
         self._hang_told = False
@@ -195,8 +192,8 @@ class Session:
         self._actions = HookActions(
             self,
             fill=fill,
-            filled=lambda destination: filled_destination(destination, fill, variables),
-            catalogue=services.catalogue,
+            filled=lambda destination: filled_destination(destination, fill, variables.values),
+            stored_tools=services.stored_tools,
             run=self._run_tools,
             spawn=self._spawn,
             log=log,
@@ -222,7 +219,7 @@ class Session:
         return ToolRunner(
             tools,
             messages=self._messages,
-            sender=self._services.webhooks,
+            sender=self._services.requests,
             call_id=self._call_id,
             fill=self._fill,
             variables=self._variables,
@@ -359,7 +356,7 @@ class Session:
         """Hold the conversation until cancelled. The call has been answered at `started_ms` (epoch, ms)."""
         self._started = self._now()
         self._opening = Opening(now=self._started)
-        self._minutes.history = History(started_ms=started_ms)
+        self.history.started_ms = started_ms
         self._silence.receive(True, now=self._started)
         self._hooks = Hooks.of(self._assistant, now=self._started)
         self._stream = stream
@@ -371,7 +368,7 @@ class Session:
                 stream.listener = self
                 if stream.gone:
                     self.lost("the media process ended while the call was being answered")
-                self._services.hearing.add(stream, self)
+                self._services.voice_activity.add(stream, self)
                 group.create_task(self._listening.run(), name="listen")
                 assistant = without_secrets(self._assistant.wire(), Assistant)
                 self._messages.send("assistant.started", newAssistant=assistant)
@@ -380,7 +377,7 @@ class Session:
         finally:
             self._group = None
             stream.listener = None
-            self._services.hearing.remove(stream)
+            self._services.voice_activity.remove(stream)
             self._replies.close()
             await asyncio.shield(self._line.aclose())
             if (fault := self._line.recording_fault) is not None:
@@ -648,7 +645,7 @@ class Session:
             self._finish(ASSISTANT_ENDED)
 
     async def _run_tools(self, tools: Mapping[str, Offered], calls: list[ToolCall]) -> list[Outcome]:
-        spawn = self._spawn if self._group is not None else self._services.spawn
+        spawn = self._spawn if self._group is not None else self._services.background.spawn
         return await self._tool_runner(tools, spawn).run(calls)
 
     # -- ending ---------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.audio.trim import trim_leading_silence
 from ari_assistant.audio.wav import read_wav
-from ari_assistant.calls.services import Services
 from ari_assistant.conversation.audio_output import AudioOutput
+from ari_assistant.conversation.interfaces import Requests
+from ari_assistant.conversation.options import Prompts
 from ari_assistant.conversation.reply import Reply, pieces
 from ari_assistant.dialogue.clauses import plain
 from ari_assistant.dialogue.spoken import FormatPlan, format_plan, spoken_form
@@ -43,7 +44,8 @@ class Speaker:
 
     def __init__(
         self,
-        services: Services,
+        prompts: Prompts,
+        requests: Requests,
         cast: ResolvedAssistant,
         line: AudioOutput,
         *,
@@ -52,7 +54,8 @@ class Speaker:
         log: Any,
     ) -> None:
         """`may_speak_at()` is the earliest moment for a reply to the caller."""
-        self._services = services
+        self._prompts = prompts
+        self._requests = requests
         self._voice = cast.voice
         self._line = line
         self._now = now
@@ -83,7 +86,7 @@ class Speaker:
     async def _fetch_audio(self, url: str) -> None:
         """A first message that is the URL of an audio file (§2). Without the file the assistant begins in silence."""
         try:
-            data = await self._services.webhooks.download(url)
+            data = await self._requests.download(url)
             self._prepared = (url, [await asyncio.to_thread(read_wav, data, self._line.rate)])
         except (ServerFailed, ValueError) as fault:
             self._log.error("first_message_audio_failed", url=url, reason=str(fault), hint="a WAV file is needed")
@@ -94,7 +97,7 @@ class Speaker:
             self._line.set_background()
         elif wanted is not None and is_audio_url(wanted):
             try:
-                data = await self._services.webhooks.download(wanted)
+                data = await self._requests.download(wanted)
                 pcm = await asyncio.to_thread(read_wav, data, self._line.rate)
                 if pcm.size:
                     self._line.set_background(pcm)
@@ -229,7 +232,7 @@ class Speaker:
 
     async def _apologise(self, reply: Reply) -> None:
         try:
-            await self._say(reply, self._services.options.prompts.trouble)
+            await self._say(reply, self._prompts.trouble)
         except ProviderError as fault:
             self._log.error("apology_failed", turn=reply.turn, reason=str(fault))
 

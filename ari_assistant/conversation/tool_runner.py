@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ari_assistant.conversation.interfaces import Requests, ServerMessages
 from ari_assistant.dialogue.address import AddressRefused, filled_url, one_line
 from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.destination import filled_destination
@@ -28,7 +29,6 @@ from ari_assistant.dialogue.tools import (
     static_arguments,
 )
 from ari_assistant.providers.model import ToolCall
-from ari_assistant.reports.messages import CallMessages
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import AnyDestination, AssistantDestination, Destination
@@ -45,7 +45,6 @@ from ari_assistant.vapi.tool import (
     ToolMessage,
     TransferCallTool,
 )
-from ari_assistant.webhooks.sender import WebhookSender
 
 __all__ = ["Outcome", "ToolRunner", "arguments_of"]
 
@@ -90,8 +89,8 @@ class ToolRunner:
         self,
         offered: Mapping[str, Offered],
         *,
-        messages: CallMessages,
-        sender: WebhookSender,
+        messages: ServerMessages,
+        sender: Requests,
         call_id: str,
         fill: TemplateRenderer,
         variables: JsonObject,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ari_assistant.audio.playout import Spoken
+from ari_assistant.conversation.interfaces import ServerMessages
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.providers.model import ChatMessage
-from ari_assistant.reports.messages import CallMessages
 from ari_assistant.telemetry import Private
 from ari_assistant.vapi.base import JsonObject
 
@@ -20,11 +20,12 @@ class Transcript:
 
     def __init__(
         self,
-        messages: CallMessages,
+        messages: ServerMessages,
         *,
         system: Callable[[], list[ChatMessage]],
         turn: Callable[[], int],
         log: Any,
+        history: History,
     ) -> None:
         """`turn()` is the number of the turn that is on."""
         self._messages = messages
@@ -32,7 +33,7 @@ class Transcript:
         self._turn = turn
         self._log = log
         self._caller_speaks = False
-        self.history = History()
+        self.history = history
 
     def openai_messages(self) -> list[JsonObject]:
         """The conversation in OpenAI's form, the system prompt first."""

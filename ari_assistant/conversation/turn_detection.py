@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from ari_assistant.assistants.plans import endpointing_plan, endpointing_server, interruption_plan
+from ari_assistant.conversation.interfaces import ServerMessages
 from ari_assistant.conversation.recognition import NOT_UNDERSTOOD, Recognition
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.prompt import chat_messages
 from ari_assistant.providers.model import ChatMessage
-from ari_assistant.reports.messages import CallMessages
 from ari_assistant.telemetry import Private
 from ari_assistant.turns.completeness import Completeness, judge
 from ari_assistant.turns.endpointing import Evidence, Waits, wait_seconds
@@ -35,7 +35,7 @@ class TurnDetection:
         *,
         turns: TurnTaking,
         listening: Recognition,
-        messages: CallMessages,
+        messages: ServerMessages,
         history: Callable[[], History],
         system: Callable[[], list[ChatMessage]],
         obey: Callable[[Iterable[Command]], None],

@@ -51,7 +51,7 @@ class History:
 
     def __init__(self, *, started_ms: int = 0) -> None:
         """`started_ms` is when the call was answered, in epoch milliseconds."""
-        self._started_ms = started_ms
+        self.started_ms = started_ms
         self._items: list[Item] = []
 
     @property
@@ -70,12 +70,12 @@ class History:
         result: list[JsonObject] = []
         for item in self._items:
             message: JsonObject = {
-                "time": self._started_ms + round(item.at * 1000),
+                "time": self.started_ms + round(item.at * 1000),
                 "secondsFromStart": round(item.at, 3),
             }
             match item:
                 case Entry():
-                    end = self._started_ms + round(item.until * 1000)
+                    end = self.started_ms + round(item.until * 1000)
                     if result and item.role != "system" and result[-1]["role"] == item.role:
                         last = result[-1]
                         last["message"] += f" {item.text}"

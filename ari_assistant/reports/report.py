@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
-from ari_assistant.calls.services import Services
 from ari_assistant.conversation.session import Session
 from ari_assistant.dialogue.template import TemplateRenderer
 from ari_assistant.private_files import create_private
 from ari_assistant.reports.analysis import analyse, structured_outputs
 from ari_assistant.reports.messages import CallMessages
 from ari_assistant.reports.record import CallRecord
+from ari_assistant.store.catalogue import Catalogue
+from ari_assistant.store.repositories import Calls
 from ari_assistant.telemetry import CallLog
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import validation_messages
@@ -28,7 +30,8 @@ class Report:
 
     def __init__(
         self,
-        services: Services,
+        calls: Calls,
+        catalogue: Catalogue,
         record: CallRecord,
         messages: CallMessages,
         *,
@@ -37,9 +40,13 @@ class Report:
         variables: JsonObject,
         fill: TemplateRenderer,
         call_log: CallLog,
+        logs: Path,
         log: Any,
     ) -> None:
-        self._services = services
+        """`logs`: the folder of the calls' logs."""
+        self._calls = calls
+        self._catalogue = catalogue
+        self._logs = logs
         self._record = record
         self._messages = messages
         self._session = session
@@ -51,7 +58,7 @@ class Report:
 
     async def make(self) -> None:
         """Analyse, keep the log, complete the record, send the report. Never raises: what fails is left out."""
-        record, calls = self._record, self._services.calls
+        record, calls = self._record, self._calls
         try:
             await self._run_hooks()
             await self._analyse()
@@ -106,7 +113,7 @@ class Report:
         found: dict[str, StructuredOutput] = {}
         documents: list[tuple[str, JsonObject]] = []
         for output_id in (plan.structured_output_ids or ()) if plan else ():
-            resource = await self._services.catalogue.structured_outputs.get(output_id)
+            resource = await self._catalogue.structured_outputs.get(output_id)
             if resource is not None:
                 documents.append((resource.id, resource.document))
         documents += [(str(d.get("name")), d) for d in ((plan.structured_outputs or ()) if plan else ())]
@@ -124,7 +131,7 @@ class Report:
         if plan is not None and plan.logging_enabled is False:
             return
         text = self._call_log.text()
-        path = self._services.options.logs_dir / f"{self._record.id}.jsonl"
+        path = self._logs / f"{self._record.id}.jsonl"
 
         def write() -> None:
             with create_private(path) as file:

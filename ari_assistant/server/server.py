@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import secrets
 import signal
 import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -27,6 +28,7 @@ from ari_assistant.api.context import ApiContext
 from ari_assistant.ari.client import AriClient, AriCredentials
 from ari_assistant.ari.errors import AriError, AriReplaced, AriUnauthorized
 from ari_assistant.assistants.model_providers import ModelChoice
+from ari_assistant.assistants.resolved import AssistantResolver
 from ari_assistant.assistants.speech_providers import SpeechChoice
 from ari_assistant.asterisk.instance import new_password, render_instance
 from ari_assistant.asterisk.obtain import Progress, obtain
@@ -35,7 +37,7 @@ from ari_assistant.asterisk.running import dialplan_fault, is_configured_by_us
 from ari_assistant.calls.admission import Admission, Load
 from ari_assistant.calls.live import LiveCalls
 from ari_assistant.calls.routing import Router
-from ari_assistant.calls.services import CallOptions, Prompts, Services, Speech
+from ari_assistant.calls.services import CallOptions, Services
 from ari_assistant.calls.sip_authentication import SipAuthenticator
 from ari_assistant.config.assistants_file import AssistantsFile, load_assistants_file
 from ari_assistant.config.hosts import ThisMachine
@@ -44,12 +46,15 @@ from ari_assistant.config.ports import DirectoryInUse, free_tcp_port, locked_dir
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
 from ari_assistant.conversation.ending import ABANDONED
+from ari_assistant.conversation.options import Prompts
 from ari_assistant.conversation.prewarm import warm
+from ari_assistant.conversation.session import Session
 from ari_assistant.fault import Fault
 from ari_assistant.loop_watch import LoopWatch
 from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
 from ari_assistant.media.websocket.stream import MediaSockets
 from ari_assistant.private_files import make_private
+from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
 from ari_assistant.providers.moonshine import MoonshineTranscriber
@@ -278,7 +283,6 @@ class Server:
             transcriber=self._local_transcriber(engines), voice=voice, vendors=session, servers=guarded
         )
         end_of_turn = SmartTurn(engines[_END_OF_TURN]) if _END_OF_TURN in engines else None
-        speech = Speech(choice, end_of_turn)
         hearing = VoiceActivity(self._detectors())
         self._media = media = MediaPlane(
             host=settings.media_host, heard=hearing, measured=self._measured, log=_process_log
@@ -289,7 +293,7 @@ class Server:
         if settings.media_transport == "websocket":
             sockets = MediaSockets(session, credentials, hearing)
             stack.push_async_callback(sockets.aclose)
-        services = self._services(catalogue, calls, guarded, models, speech, media, hearing, sockets)
+        services = self._services(catalogue, calls, guarded, models, choice, end_of_turn, media, hearing, sockets)
         self._live.serve(services)
         self._ari.on_event("StasisStart", self._live.stasis_started)
         await self._wait_for_engines(engines, voice, services.options.prompts)
@@ -474,7 +478,8 @@ class Server:
         calls: Calls,
         guarded: aiohttp.ClientSession,
         models: ModelChoice,
-        speech: Speech,
+        speech: SpeechChoice,
+        end_of_turn: EndOfTurnModel | None,
         media: MediaPlane,
         hearing: VoiceActivity,
         sockets: MediaSockets | None,
@@ -497,9 +502,10 @@ class Server:
             ),
             calls=calls,
             webhooks=self._webhooks,
-            speech=speech,
-            models=models,
-            access=provider_access(settings),
+            resolver=AssistantResolver(
+                catalogue, provider_access(settings), self._webhooks, speech=speech, models=models
+            ),
+            end_of_turn=end_of_turn,
             media=media,
             sockets=sockets,
             hearing=hearing,
@@ -511,9 +517,9 @@ class Server:
                 org_server=self._org_server,
                 assistant_request_seconds=settings.assistant_request_seconds,
                 waits=Waits.around(settings.endpointing_seconds),
-                bench=settings.bench,
             ),
-            spawn=self._spawn,
+            background=self,
+            session=_session(settings.bench),
         )
 
     def _url_policy(self, credentials: AriCredentials) -> UrlPolicy:
@@ -556,7 +562,7 @@ class Server:
             return
         outbox = await erasure_message(self._catalogue, self._webhooks, self._org_server, kind, call)
         if outbox is not None:
-            self._spawn(outbox.run(), f"outbox-{call['id']}")
+            self.spawn(outbox.run(), f"outbox-{call['id']}")
 
     def _detectors(self) -> SpeechDetectors:
         if self._settings.vad == "silero":
@@ -598,7 +604,7 @@ class Server:
 
     # -- tasks ----------------------------------------------------------------------------------------------
 
-    def _spawn(self, work: Awaitable[None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         """Start a task that outlives a call. What it raises is logged, never fatal."""
         assert self._start is not None
 
@@ -620,6 +626,20 @@ class Server:
             _, pending = await asyncio.wait(self._lasting, timeout=_DRAIN_SECONDS)
             if pending:
                 log.warning("messages_not_delivered", count=len(pending))
+
+
+def _session(bench: str | None) -> type[Session]:
+    """Who holds conversations: a benchmark's stand-in, if one is named."""
+    if bench is None:
+        return Session
+    try:
+        stand_ins = importlib.import_module("benchmarks.media.stand_ins")
+    except ImportError:
+        raise Fault(
+            "ARI_ASSISTANT_BENCH works in a checkout of the project only", cure="unset it, or install with pip -e"
+        ) from None
+    session: type[Session] = stand_ins.SESSIONS[bench]
+    return session
 
 
 def _ari_password(settings: Settings) -> str:

@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ari_assistant.calls.bench import EchoBrain, ReplyBrain
 from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.providers.silero import SileroNetwork
 from ari_assistant.turns.vad import SharpEnds, SileroDetectors
 from ari_assistant.turns.voice_activity import VoiceActivity
+from benchmarks.media.stand_ins import EchoBrain, ReplyBrain
 
 
 async def main(mode: str, folder: str) -> None:

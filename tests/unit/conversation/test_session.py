@@ -14,10 +14,12 @@ import pytest
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import Pcm
-from ari_assistant.audio.g711 import ULAW
-from ari_assistant.calls.services import CallOptions
 from ari_assistant.conversation.ending import END_PHRASE, MAX_DURATION, MEDIA_LOST, SILENCE, Ending
+from ari_assistant.conversation.interfaces import Surroundings
+from ari_assistant.conversation.options import ConversationOptions
 from ari_assistant.conversation.session import Session
+from ari_assistant.dialogue.history import History
+from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import TextDelta
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
@@ -112,7 +114,7 @@ class Messages:
 class Talk:
     """One conversation; time passes only in `passes`."""
 
-    def __init__(self, options: CallOptions, **assistant: Any) -> None:
+    def __init__(self, **assistant: Any) -> None:
         loop = asyncio.get_running_loop()
         self.now = loop.time()
         loop.time = lambda: self.now  # type: ignore[method-assign]
@@ -121,32 +123,25 @@ class Talk:
         self.model = Model()
         self.transcriber = Transcriber()
         self.messages = Messages()
-        services: Any = SimpleNamespace(
-            options=options,
-            speech=SimpleNamespace(end_of_turn=None),
-            catalogue=None,
-            webhooks=None,
-            hearing=SimpleNamespace(add=lambda *_: None, remove=lambda *_: None),
-        )
         document = {"firstMessageMode": "assistant-waits-for-user", "silenceTimeoutSeconds": 5, **assistant}
         given: Any = Assistant.model_validate(document), self.model, None, Voice(), self.transcriber, None, {}
         cast: Any = ResolvedAssistant(*given)
 
         async def nothing(*_: Any) -> None: ...
 
-        self.session = Session(
-            services,
-            cast=cast,
+        surroundings = Surroundings(
             messages=self.messages,  # type: ignore[arg-type]
-            variables={},
-            fill=lambda text, _: text,
-            codec=ULAW,
-            call_id="call",
-            end=self.ended.append,
-            transfer=nothing,
-            press=nothing,
-            log=get_logger("test"),
+            control=SimpleNamespace(end=self.ended.append, transfer=nothing, press=nothing),
+            requests=None,  # type: ignore[arg-type]
+            stored_tools=None,  # type: ignore[arg-type]
+            voice_activity=SimpleNamespace(add=lambda *_: None, remove=lambda *_: None),  # type: ignore[arg-type]
+            end_of_turn=None,
+            background=None,  # type: ignore[arg-type]
         )
+        log = get_logger("test")
+        variables = Variables({}, History(), log=log)
+        options = ConversationOptions(call_id="call", rate=8000)
+        self.session = Session(cast, variables, surroundings, options, log=log)
 
     async def passes(self, seconds: float, *, voice: bool = False) -> None:
         """Time, with the caller's voice or without, and the line that plays what it was given."""
@@ -178,8 +173,7 @@ class Talk:
 
 @asynccontextmanager
 async def talk(tmp_path: Path, **assistant: Any) -> AsyncGenerator[Talk, None]:
-    options = CallOptions(org_id="org", data_dir=tmp_path, public_url="http://localhost")
-    held = Talk(options, **assistant)
+    held = Talk(**assistant)
     task = asyncio.create_task(held.session.run(held.stream, started_ms=0))
     await asyncio.sleep(0)
     try:

@@ -105,5 +105,5 @@ class _ReplySession(_EchoSession):
     _brain_of = ReplyBrain
 
 
-SESSIONS: Final[dict[str | None, type[Session]]] = {None: Session, "echo": _EchoSession, "reply": _ReplySession}
+SESSIONS: Final[dict[str, type[Session]]] = {"echo": _EchoSession, "reply": _ReplySession}
 """By the value of the setting."""
