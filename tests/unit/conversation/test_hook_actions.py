@@ -69,7 +69,7 @@ async def done(*actions: dict[str, Any], preface: bool = False) -> list[Any]:
         filled=lambda destination: filled_destination(
             destination, fill, {"name": "Ada", "ext": FromCaller("x@evil;")}
         ),
-        stored_tools=catalogue,
+        stored_tools=catalogue.tools,
         run=run,
         spawn=lambda work, name: tasks.append(asyncio.create_task(work, name=name)),
         log=get_logger("test"),
