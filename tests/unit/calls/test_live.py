@@ -35,7 +35,7 @@ async def test_a_caller_who_is_back_from_a_refer_that_nobody_waits_for_is_hung_u
     started: list[Coroutine[Any, Any, None]] = []
     services = SimpleNamespace(
         ari=SimpleNamespace(app="a", channels=SimpleNamespace(get=Channel)),
-        spawn=lambda work, name: started.append(work),
+        background=SimpleNamespace(spawn=lambda work, name: started.append(work)),
     )
     live = LiveCalls()
     live.serve(cast(Services, services))
