@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable
 
 import numpy as np
 
@@ -24,12 +23,10 @@ _COMFORT_LEVEL = bytes([64])
 class AudioOutput:
     """Joins the playout and the stream of the media plane. Everything returns at once."""
 
-    def __init__(self, *, rate: int, reply_began: Callable[[int, float], None]) -> None:
-        """`rate`: samples a second of the caller's codec. `reply_began(turn, now)` is called when the first frame of a
-        reply has been sent."""
+    def __init__(self, *, rate: int) -> None:
+        """`rate`: samples a second of the caller's codec."""
         self.rate = rate
         self.playout = Playout(self, rate=rate)
-        self._reply_began = reply_began
         self._stream: MediaStream | None = None
         self._replying: int | None = None
         self._background: Pcm | None = None
@@ -58,16 +55,18 @@ class AudioOutput:
 
     # -- what the media plane tells -------------------------------------------------------------------------
 
-    def played(self, samples: int, now: float) -> None:
-        """The stream has sent so many samples since it was flushed."""
+    def played(self, samples: int) -> int | None:
+        """The stream has sent so many samples since it was flushed. Returns the turn of the reply whose first frame was
+        among them, if one was."""
         pcm = self.playout.played(samples)
         if not pcm.size:
-            return
+            return None
         self._keep(pcm)
         turn = self.playout.turn
-        if turn is not None and turn != self._replying:
-            self._replying = turn
-            self._reply_began(turn, now)
+        if turn is None or turn == self._replying:
+            return None
+        self._replying = turn
+        return turn
 
     def _keep(self, pcm: Pcm) -> None:
         """What echoes is told by its lower half: every second sample is enough of wideband audio."""

@@ -1,231 +1,135 @@
-"""The running half of a call: it listens, has recognised, thinks, speaks, and stops when interrupted."""
+"""Holds one conversation: it tells the core what happens, and performs what the core decides, in order.
+
+Every task of the conversation is begun here and belongs to `ConversationTasks`. What engines, models and voices bring
+is told to the core as an event; what the core wants is an action (`actions`), and `_perform` is the only place that
+carries one out. An event that comes while actions are performed waits until all of them are.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from functools import cached_property
+import random
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from functools import cached_property, partial
 from typing import Any
 
-from ari_assistant.assistants.model_providers import metadata_fields
-from ari_assistant.assistants.plans import (
-    chunk_plan,
-    keypad_plan,
-    turn_options,
-)
 from ari_assistant.assistants.resolved import ResolvedAssistant
-from ari_assistant.audio.frame import PTIME_SECONDS, Pcm
+from ari_assistant.audio.frame import Pcm
+from ari_assistant.conversation import actions as do
 from ari_assistant.conversation.audio_output import AudioOutput
-from ari_assistant.conversation.ending import ASSISTANT_ENDED, MAX_DURATION, SILENCE, Ending
-from ari_assistant.conversation.hook_actions import HookActions
-from ari_assistant.conversation.hooks import (
-    CALL_ENDING,
-    CALLER_INTERRUPTED,
-    INTERRUPTED,
-    LOW_CONFIDENCE,
-    Hooks,
-    exact_text,
-)
+from ari_assistant.conversation.clock import CallClock
+from ari_assistant.conversation.core import ConversationCore, Greeting
+from ari_assistant.conversation.ending import Ending
+from ari_assistant.conversation.endpointing_server import EndpointingServer
+from ari_assistant.conversation.hook_actions import HookTools
 from ari_assistant.conversation.interfaces import Surroundings
 from ari_assistant.conversation.options import ConversationOptions
+from ari_assistant.conversation.policy import conversation_policy
 from ari_assistant.conversation.recognition import Recognition
-from ari_assistant.conversation.reply import ReplyGenerator, pieces
-from ari_assistant.conversation.reply_queue import ReplyQueue
+from ari_assistant.conversation.reply import (
+    CallsTools,
+    ReplyGenerator,
+    Step,
+    UntilHeard,
+    as_clauses,
+    split_clauses,
+)
+from ari_assistant.conversation.reply_player import ReplyPlayer
 from ari_assistant.conversation.result import Conversation
 from ari_assistant.conversation.speaker import Speaker, is_audio_url
-from ari_assistant.conversation.tool_runner import Outcome, ToolRunner
+from ari_assistant.conversation.tasks import ConversationTasks
+from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.conversation.transcript import Transcript
-from ari_assistant.conversation.turn_detection import TurnDetection
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.address import AddressRefused, filled_url
 from ari_assistant.dialogue.destination import filled_destination
 from ari_assistant.dialogue.history import Entry, History
-from ari_assistant.dialogue.prompt import system_messages
-from ari_assistant.dialogue.template import fill_for_speech
-from ari_assistant.dialogue.tools import Offered
+from ari_assistant.dialogue.prompt import system_prompt
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.media.handle import MediaStream
-from ari_assistant.providers.model import ChatMessage, ToolCall
+from ari_assistant.providers.model import ChatMessage
 from ari_assistant.telemetry import Private
 from ari_assistant.turns.echo import EchoGuard
-from ari_assistant.turns.idle import SilenceTimer
-from ari_assistant.turns.keypad import KeypadInput
-from ari_assistant.turns.opening import Opening
-from ari_assistant.turns.turn_taking import (
-    Command,
-    Interrupted,
-    OverlapDismissed,
-    OverlapGrown,
-    OverlapPaused,
-    ReplyHeld,
-    ReplyResumed,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    TurnEnded,
-    TurnState,
-    TurnTaking,
-)
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
+from ari_assistant.vapi.hook import HookAction
 from ari_assistant.vapi.secret import without_secrets
 
 __all__ = ["Session"]
 
-_HANG_SECONDS = 3.0
-"""So long after the caller's turn without a sound of the reply, `hang` is sent (§7.4)."""
-_LONG_SECONDS = 4.0
-"""Who has spoken so long is hummed to at a pause, at most so often (`backchannelingEnabled`)."""
-_AUDIBLE = (TurnState.SPEAKING, TurnState.OVERLAPPING, TurnState.REPLY_HELD, TurnState.JUDGING)
+Event = Callable[[], list[do.Action]]
+"""Something that has happened, as the core is told of it."""
 
 
 class Session:
-    """One conversation. `run` owns every task of it; `end` is called once, with why it is over.
+    """One conversation. `run` owns every task of it; the call's `control` is told once that it is over, and why.
 
-    A reply is one task. It is prepared as soon as the caller pauses, and heard when their turn is over; if they go on
-    it is withdrawn and nobody has known of it. An interruption cuts the playout and cancels that task, nothing else;
-    what it still pushes carries the number of a closed turn and is dropped. A provider's fault ends the turn, not the
-    call.
+    A reply is one task. An interruption cuts the playout and cancels that task, nothing else. A provider's fault ends
+    the turn, not the call.
     """
 
     def __init__(
         self,
-        cast: ResolvedAssistant,
+        resolved: ResolvedAssistant,
         variables: Variables,
         surroundings: Surroundings,
         options: ConversationOptions,
         *,
         log: Any,
     ) -> None:
-        services, messages, control = surroundings, surroundings.messages, surroundings.control
-        fill = variables.fill
-        loop = asyncio.get_running_loop()
-        self._now = loop.time
-        self._services = services
-        self._assistant = assistant = cast.assistant
-        self._cast = cast
-        self._messages = messages
-        self._fill = fill
-        self._end = control.end
-        self._transfer = control.transfer
+        self._resolved = resolved
+        self._variables = variables
+        self._surroundings = surroundings
+        self._options = options
         self._log = log
-        self._call_id = options.call_id
-        self._variables = variables.values
-        self._press = control.press
-        self._started = self._now()
-        self._opening = Opening(now=self._started)
-        self._group: asyncio.TaskGroup | None = None
-        self._stream: MediaStream | None = None
-        self._minutes = Transcript(
-            messages, system=self.system, turn=lambda: self._turns.turn, log=log, history=variables.history
-        )
-        self.used = Consumption()
-        # hearing
-        self._line = AudioOutput(rate=options.rate, reply_began=lambda turn, now: self._replies.began(turn, now))
+        self._clock = CallClock()
+        self._tasks = ConversationTasks()
+        self._output = AudioOutput(rate=options.rate)
         self._echo = EchoGuard()
-        self._turns = TurnTaking(turn_options(assistant, options.turns), now=self._now())
-        keypad = keypad_plan(assistant)
-        self._keypad = KeypadInput(keypad) if keypad is not None else None
-        self._listening = Recognition(
-            cast,
-            self.used,
-            rate=options.rate,
-            end_of_turn=services.end_of_turn,
-            spawn=self._spawn,
-            log=log,
-        )
-        self._weighing = TurnDetection(
-            assistant,
-            options.waits,
-            turns=self._turns,
-            listening=self._listening,
-            messages=messages,
-            history=lambda: self.history,
-            system=self.system,
-            obey=self._obey,
-            goes_on=self._hum,
-            now=self._now,
-            spawn=self._spawn,
-            log=log,
-        )
-        self._hummed_at = float("-inf")
-        # speaking
+        self._transcript = Transcript(surroundings.messages, variables, log=log)
+        self._transcript.use(resolved)
         self._speaker = Speaker(
-            options.prompts,
-            services.requests,
-            cast,
-            self._line,
-            now=self._now,
-            may_speak_at=lambda: self._turns.may_speak_at,
+            resolved, self._output, surroundings.requests, options.prompts, self._clock, log=log
+        )
+        self._player = ReplyPlayer(
+            self._speaker,
+            self._output.playout,
+            self._transcript,
+            surroundings.messages,
+            self._clock,
             log=log,
         )
-        self._replies = ReplyQueue(
-            assistant,
-            line=self._line,
-            speaker=self._speaker,
-            listening=self._listening,
-            turns=self._turns,
-            minutes=self._minutes,
-            messages=messages,
-            used=self.used,
-            not_understood=options.prompts.not_understood,
-            now=self._now,
-            obey=self._obey,
-            finish=self._finish,
-            end=control.end,
-            transfer=control.transfer,
-            log=log,
+        self._recognition = Recognition(
+            resolved, self._player.used, self._tasks, surroundings.end_of_turn, rate=options.rate, log=log
         )
-        self._hang_told = False
-        self._finishing = False
-        self._on_hold = False
-        self._aside_since: float | None = None
-        self._ending_if_back: Ending | None = None
-        """When the caller was handed over, while they are."""
+        policy = conversation_policy(resolved.assistant, options.turns, options.waits)
+        self._core = ConversationCore(policy, now=self._clock.now())
+        self._generator = self._generator_of(resolved)
+        self._endpointing_server = self._endpointing_server_of(resolved)
+        self._player.whole_texts = bool(resolved.assistant.model_output_in_messages_enabled)
+        self._events: deque[Event] = deque()
+        self._performing = False
+        self._detecting: asyncio.Task[None] | None = None
+        self._replying: asyncio.Task[None] | None = None
+        self._announced = asyncio.Event()
         self._broken = False
-        # time
-        self._silence = SilenceTimer(assistant.silence_timeout_seconds or 30, now=self._started)
-        self._max_seconds = assistant.max_duration_seconds or 600
-        self._seconds_aside = 0.0
-        self._hooks = Hooks.of(assistant, now=self._started)
-        self._actions = HookActions(
-            self,
-            fill=fill,
-            filled=lambda destination: filled_destination(destination, fill, variables.values),
-            stored_tools=services.stored_tools,
-            run=self._run_tools,
-            spawn=self._spawn,
-            log=log,
-        )
-        self._runner = self._tool_runner(cast.tools, self._spawn)
-        self._writer = ReplyGenerator(
-            assistant=assistant,
-            model=cast.model,
-            tools=[offered.spec for offered in cast.tools.values()],
-            chunks=chunk_plan(assistant),
-            runner=self._runner,
-            messages=messages,
-            history=lambda: self.history,
-            system=self.system,
-            extra=self._model_extra,
-            now=lambda: self._now() - self._started,
-            commit_caller=self._replies.commit_for_good,
-            all_heard=self._speaker.wait_until_played,
-            spawn=self._spawn,
-        )
 
-    def _tool_runner(self, tools: Mapping[str, Offered], spawn: Callable[..., Any]) -> ToolRunner:
-        return ToolRunner(
-            tools,
-            messages=self._messages,
-            sender=self._services.requests,
-            call_id=self._call_id,
-            fill=self._fill,
-            variables=self._variables,
-            history=lambda: self.history,
-            press=self._press,
-            spawn=spawn,
+    def _generator_of(self, resolved: ResolvedAssistant) -> ReplyGenerator:
+        around = self._surroundings
+        runner = ToolRunner(
+            resolved.tools, self._variables, around, self._tasks, call_id=self._options.call_id
+        )
+        return ReplyGenerator(resolved, self._variables, around.messages, runner, self._tasks, self._clock)
+
+    def _endpointing_server_of(self, resolved: ResolvedAssistant) -> EndpointingServer | None:
+        server = self._core.policy.endpointing_server
+        if server is None:
+            return None
+        return EndpointingServer(
+            server, resolved.assistant, self._surroundings.messages, self._variables, log=self._log
         )
 
     # -- from outside ---------------------------------------------------------------------------------------
@@ -233,13 +137,16 @@ class Session:
     @cached_property
     def first_message(self) -> str | None:
         """What is said first, its template filled, or None when the caller begins."""
-        mode = self._assistant.first_message_mode
-        if mode not in (None, "assistant-speaks-first") or not self._assistant.first_message:
+        return self._first_message_of(self._resolved.assistant)
+
+    def _first_message_of(self, assistant: Assistant) -> str | None:
+        mode = assistant.first_message_mode
+        if mode not in (None, "assistant-speaks-first") or not assistant.first_message:
             return None
-        text = fill_for_speech(self._fill, self._assistant.first_message, {}).strip()
+        text = self._variables.spoken(assistant.first_message).strip()
         if is_audio_url(text):
             try:
-                return filled_url(self._assistant.first_message.strip(), self._variables)
+                return filled_url(assistant.first_message.strip(), self._variables.values)
             except AddressRefused as fault:
                 self._log.warning("first_message_audio_refused", reason=str(fault))
                 return None
@@ -247,423 +154,425 @@ class Session:
 
     def system(self) -> list[ChatMessage]:
         """The assistant's own messages, their templates filled: a tool may have brought new variables."""
-        return system_messages(self._assistant.model, lambda template: self._fill(template, {}))
+        return system_prompt(self._resolved.assistant, self._variables)
 
     @property
     def history(self) -> History:
         """What was said so far."""
-        return self._minutes.history
+        return self._variables.history
+
+    @property
+    def used(self) -> Consumption:
+        """What has been used so far of what is paid for."""
+        return self._player.used
 
     def openai_messages(self) -> list[JsonObject]:
         """The conversation in OpenAI's form, the system prompt first."""
-        return self._minutes.openai_messages()
-
-    def _model_extra(self) -> JsonObject:
-        model = self._assistant.model
-        if model is not None and model.provider == "openai":
-            key = (model.model_extra or {}).get("promptCacheKey")
-            return {"prompt_cache_key": key} if key else {}
-        if model is None or model.provider != "custom-llm":
-            return {}
-        return metadata_fields(self._assistant, self._messages.common())
-
-    def _spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """A task of the conversation's own, which outlives the reply that began it but not the call."""
-        if self._group is None:
-            work.close()
-            raise asyncio.CancelledError("the conversation is over")
-        return self._group.create_task(work, name=name)
+        return self._transcript.openai_messages()
 
     async def prepare(self) -> None:
         """Have the first clause of the first message ready before the call is answered. Never raises."""
         await asyncio.gather(
             self._speaker.prepare(self.first_message),
-            self._speaker.prepare_background(self._assistant.background_sound),
-        )
-
-    def key(self, key: str) -> None:
-        """The caller pressed a key of their telephone (0-9, *, #, A-D)."""
-        self._log.info("key", key=Private(key), listened_to=self._keypad is not None)
-        if self._keypad is None or not self._takes_part:
-            return
-        self._hooks.caller_spoke()
-        now = self._now()
-        self._silence.receive(True, now=now)
-        entry = self._keypad.push(key, now=now)
-        alone = entry is None and not self._keypad.collecting
-        # A delimiter alone is no entry: it skips what is being said, and takes no words from anybody.
-        if not self._replies.protected and (self._turns.state in _AUDIBLE or not alone):
-            self._minutes.caller_speaks(False)
-            self._weighing.stop()
-            self._replies.drop()
-            self._listening.forget()
-            self._turns.press_key()
-        if entry is not None:
-            self._keyed(entry)
-
-    def hold(self, on_hold: bool) -> None:
-        """The caller puts the call on hold, or takes it back (RFC 3264 §8.4). On hold nothing is said and nothing is
-        listened to: what comes is the music of their telephone. The clocks of silence stand still, the longest duration
-        does not. The sentence that was cut is said again afterwards."""
-        if on_hold is self._on_hold:
-            return
-        self._log.info("hold", on=on_hold)
-        self._on_hold = on_hold
-        if on_hold:
-            self._line.playout.pause()
-            return
-        self._line.playout.unpause()
-        self._replies.wait_anew()
-        self._restart_clocks()
-
-    def step_aside(self) -> None:
-        """The caller is handed over to somebody else: from now on nothing is said, heard or done here, and no clock of
-        the assistant's ends the call. May be called by the reply that hands over."""
-        self._aside_since = self._now()
-        self._weighing.stop()
-        self._replies.drop()
-        self._listening.forget()
-        self._turns.reply_over(self._turns.begin_turn(), now=self._aside_since)
-
-    def come_back(self) -> None:
-        """Nobody has taken the caller: the conversation goes on, and its clocks begin anew."""
-        if self._aside_since is None:
-            return
-        self._seconds_aside += self._now() - self._aside_since
-        self._aside_since = None
-        self._restart_clocks()
-        if self._ending_if_back is not None:
-            self._end(self._ending_if_back)
-
-    def conversation(self) -> Conversation:
-        """What it has come to so far."""
-        self._replies.speculation.discarded_audio_seconds = self._listening.wasted_seconds
-        return Conversation(
-            history=self.history,
-            openai_messages=self.openai_messages(),
-            times=self._replies.times,
-            speculation=self._replies.speculation,
-            statistics=self._line.statistics(),
-            used=self.used,
-            provider_names={
-                "model": self._cast.model.name,
-                "voice": self._cast.voice.name,
-                "transcriber": self._listening.name,
-            },
+            self._speaker.prepare_background(self._resolved.assistant.background_sound),
         )
 
     async def run(self, stream: MediaStream, *, started_ms: int) -> None:
         """Hold the conversation until cancelled. The call has been answered at `started_ms` (epoch, ms)."""
-        self._started = self._now()
-        self._opening = Opening(now=self._started)
+        self._clock.answered()
         self.history.started_ms = started_ms
-        self._silence.receive(True, now=self._started)
-        self._hooks = Hooks.of(self._assistant, now=self._started)
-        self._stream = stream
-        self._line.attach(stream)
+        self._output.attach(stream)
         try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                self._replies.run_in(group, self._writer, started=self._started)
+            async with self._tasks:
                 stream.listener = self
                 if stream.gone:
                     self.lost("the media process ended while the call was being answered")
-                self._services.voice_activity.add(stream, self)
-                group.create_task(self._listening.run(), name="listen")
-                assistant = without_secrets(self._assistant.wire(), Assistant)
-                self._messages.send("assistant.started", newAssistant=assistant)
-                self._open()
+                self._surroundings.voice_activity.add(stream, self)
+                self._recognition.begin()
+                self._begin_assistant()
+                greeting = self._greeting()
+                self._tell(lambda: self._core.answered(greeting, now=self._clock.now()))
                 await asyncio.get_running_loop().create_future()  # until cancelled
         finally:
-            self._group = None
             stream.listener = None
-            self._services.voice_activity.remove(stream)
-            self._replies.close()
-            await asyncio.shield(self._line.aclose())
-            if (fault := self._line.recording_fault) is not None:
+            self._surroundings.voice_activity.remove(stream)
+            self._tell(self._core.closed)
+            await asyncio.shield(self._output.aclose())
+            if (fault := self._output.recording_fault) is not None:
                 self._log.error("recording_failed", reason=fault, hint="is the disk full, or too slow?")
+
+    def _begin_assistant(self) -> None:
+        for reason in self._core.policy.unreadable:
+            self._log.warning("hook_unknown", on=reason)
+        wire = without_secrets(self._resolved.assistant.wire(), Assistant)
+        self._surroundings.messages.send("assistant.started", newAssistant=wire)
+
+    def _greeting(self) -> Greeting:
+        assistant = self._resolved.assistant
+        text = self.first_message
+        if text is None:
+            by_model = assistant.first_message_mode == "assistant-speaks-first-with-model-generated-message"
+            return Greeting(by_model=by_model)
+        if is_audio_url(text) and not self._speaker.has_prepared:
+            return Greeting()
+        protected = not assistant.first_message_interruptions_enabled
+        return Greeting((do.Text((text,), is_template=False),), protected=protected)
+
+    def take_over(self, resolved: ResolvedAssistant) -> None:
+        """Another assistant has the conversation from now on: its voice, model, transcriber, tools and plans. What
+        was said stays; what it says first is said now."""
+        self._resolved = resolved
+        self.__dict__.pop("first_message", None)
+        self._transcript.use(resolved)
+        self._speaker.use(resolved)
+        self._recognition.use(resolved)
+        self._generator = self._generator_of(resolved)
+        self._player.whole_texts = bool(resolved.assistant.model_output_in_messages_enabled)
+        policy = conversation_policy(resolved.assistant, self._options.turns, self._options.waits)
+        greeting = self._greeting()
+        self._tell(lambda: self._core.take_over(policy, greeting, now=self._clock.now()))
+        self._endpointing_server = self._endpointing_server_of(resolved)
+        self._begin_assistant()
+
+    def key(self, key: str) -> None:
+        """The caller pressed a key of their telephone (0-9, *, #, A-D)."""
+        self._log.info("key", key=Private(key), listened_to=self._core.policy.keypad is not None)
+        self._tell(lambda: self._core.key(key, now=self._clock.now()))
+
+    def hold(self, on_hold: bool) -> None:
+        """The caller puts the call on hold, or takes it back (RFC 3264 §8.4). The sentence that was cut is said again
+        afterwards."""
+        if on_hold is not self._core.on_hold:
+            self._log.info("hold", on=on_hold)
+        self._tell(lambda: self._core.hold(on_hold, now=self._clock.now()))
+
+    def step_aside(self) -> None:
+        """The caller is handed over to somebody else: from now on nothing is said, heard or done here, and no clock of
+        the assistant's ends the call."""
+        self._tell(lambda: self._core.step_aside(now=self._clock.now()))
+
+    def come_back(self) -> None:
+        """Nobody has taken the caller: the conversation goes on, and its clocks begin anew."""
+        self._tell(lambda: self._core.come_back(now=self._clock.now()))
 
     async def say(self, text: str) -> None:
         """Say `text` now, which cannot be interrupted, and return when it has been heard."""
-        self._finishing = True
-        await self._replies.say(text)
-        self._finishing = False
-        self._restart_clocks()
+        self._announced.clear()
+        self._tell(lambda: self._core.announce((do.Text((text,), is_template=False),)))
+        await self._announced.wait()
 
     def announce(self, text: str, ending: Ending) -> None:
         """Say `text`, which cannot be interrupted, and end the call."""
-        self._finishing = True
-        self._replies.say_and_end(text, ending)
-
-    async def after_the_end(self, ending: Ending) -> None:
-        """Run the tools of `call.ending` hooks. Nobody hears anything any more."""
-        actions = self._hooks.on(CALL_ENDING, {"call.endedReason": ending.reason})
-        for action in actions:
-            if action.type in ("tool", "function"):
-                await self._actions.use_tool(action)
-
-    # -- what the media plane tells -------------------------------------------------------------------------
-
-    def played(self, samples: int, now: float) -> None:
-        """See `media.handle.Listener`."""
-        try:
-            self._line.played(samples, now)
-        except Exception as fault:
-            self.failed(fault)
-
-    def tick(self, now: float) -> None:
-        """See `media.handle.Listener`."""
-        try:
-            self._tick(now)
-        except Exception as fault:
-            self.failed(fault)
-
-    def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
-        """See `voice_activity.VoiceListener`."""
-        self._opening.receive_packet(now=now)
-        if self._on_hold or self._aside_since is not None:
-            return
-        self._listening.receive(frame, narrow)
-        self._echo.heard(narrow)
-        if speech and self._echo.is_echo():
-            speech = False
-        self._obey(self._turns.receive_frame(speech, now=now))
-
-    def lost(self, reason: str) -> None:
-        """See `media.handle.Listener`."""
-        self._log.error("media_lost", reason=reason)
-        self.media_left(Ending("call.in-progress.error-vapifault-worker-died", reason))
+        said = (do.Text((text,), is_template=False),)
+        self._tell(lambda: self._core.announce_and_end(said, ending, now=self._clock.now()))
 
     def media_left(self, ending: Ending) -> None:
         """Nothing can be heard or said here any more. While the caller is handed over, ringing included, that matters
         only if they come back."""
-        if self._aside_since is not None:
-            self._ending_if_back = ending
-        else:
-            self._end(ending)
+        self._tell(lambda: self._core.media_left(ending))
+
+    async def after_the_end(self, ending: Ending) -> None:
+        """Run the tools of `call.ending` hooks. Nobody hears anything any more."""
+        for hook in self._core.ending_hooks(ending):
+            await self._hook_tools().run(hook, self._surroundings.background)
+
+    def conversation(self) -> Conversation:
+        """What it has come to so far."""
+        self._player.speculation.discarded_audio_seconds = self._recognition.wasted_seconds
+        return Conversation(
+            history=self.history,
+            openai_messages=self.openai_messages(),
+            times=self._player.times,
+            speculation=self._player.speculation,
+            statistics=self._output.statistics(),
+            used=self.used,
+            provider_names={
+                "model": self._resolved.model.name,
+                "voice": self._resolved.voice.name,
+                "transcriber": self._recognition.name,
+            },
+        )
+
+    # -- what the media plane tells -------------------------------------------------------------------------
+
+    def played(self, samples: int, now: float) -> None:
+        """So many samples have gone out since the last flush."""
+        try:
+            turn = self._output.played(samples)
+            number = self._player.first_frame(turn, now) if turn is not None else None
+            if number is not None:
+                self._tell(lambda: self._core.first_frame(number, now=now))
+        except Exception as fault:
+            self.failed(fault)
+
+    def tick(self, now: float) -> None:
+        """20 ms have passed."""
+        try:
+            sent = self._output.last_sent()
+            self._echo.sent(sent)
+            self._speaker.tick()
+            self._recognition.tick(sent)
+            self._tell(partial(self._core.tick, now=now))
+        except Exception as fault:
+            self.failed(fault)
+
+    def heard(self, frame: Pcm, narrow: Pcm, speech: bool, now: float) -> None:
+        """20 ms of the caller (int16, at the stream's rate, and at 8 kHz), with speech in it or not."""
+        if self._core.listens:
+            self._recognition.receive_frame(frame, narrow)
+            self._echo.heard(narrow)
+            speech = speech and not self._echo.is_echo()
+        self._tell(partial(self._core.frame, speech, now=now))
+
+    def lost(self, reason: str) -> None:
+        """The stream is gone."""
+        self._log.error("media_lost", reason=reason)
+        self.media_left(Ending("call.in-progress.error-vapifault-worker-died", reason))
 
     def failed(self, fault: Exception) -> None:
-        """See `voice_activity.VoiceListener`: a fault of ours ends this call, and no other."""
+        """A fault of ours ends this call, and no other."""
         if self._broken:
             return
         self._broken = True
+        self._events.clear()
         self._log.error("media_failed", exc_info=fault)
-        self._end(Ending("call.in-progress.error-vapifault-worker-died", f"media: {fault!r}"))
+        self._surroundings.control.end(
+            Ending("call.in-progress.error-vapifault-worker-died", f"media: {fault!r}")
+        )
 
-    # -- the clock ------------------------------------------------------------------------------------------
+    # -- events in, actions out -----------------------------------------------------------------------------
 
-    def _tick(self, now: float) -> None:
-        self._open_the_line(now)
-        sent = self._line.last_sent()
-        self._echo.sent(sent)
-        self._speaker.tick()
-        self._listening.tick(sent)
-        if self._aside_since is not None:
+    def _tell(self, event: Event) -> None:
+        """Tell the core of an event, and perform what it decides before it hears of the next one."""
+        self._events.append(event)
+        if self._performing:
             return
-        seconds = now - self._started - self._seconds_aside
-        if self._on_hold:
-            if seconds >= self._max_seconds:  # nobody would hear a farewell
-                self._end(MAX_DURATION)
-            return
-        self._watch_the_reply(now)
-        self._obey(self._turns.handle_deadline(now))
-        if self._keypad is not None and (entry := self._keypad.handle_deadline(now)) is not None:
-            self._keyed(entry)
-        if self._finishing:
-            self._silence.receive(True, now=now)
-            return
-        typing = self._keypad is not None and self._keypad.completes
-        busy = self._turns.state is not TurnState.LISTENING or self._replies.reply is not None or typing
-        self._actions.act(self._hooks.tick(busy, seconds=seconds, now=now))
-        if self._silence.receive(busy, now=now):
-            self._finish(SILENCE)
-        elif seconds >= self._max_seconds:
-            self._finish(MAX_DURATION)
+        self._performing = True
+        try:
+            while self._events:
+                for action in self._events.popleft()():
+                    self._perform(action)
+        finally:
+            self._performing = False
 
-    def _open_the_line(self, now: float) -> None:
-        """Until a word can be heard the far end gets the line's comfort noise, which primes its jitter buffer."""
-        if self._opening.handle_deadline(now):
-            self._speaker.begin()
-        elif not self._opening.over:
-            self._line.comfort()
+    def _perform(self, action: do.Action) -> None:
+        if not self._perform_reply(action) and not self._perform_hearing(action):
+            self._perform_rest(action)
 
-    def _restart_clocks(self) -> None:
-        """Silence begins now."""
-        now = self._now()
-        self._silence.receive(True, now=now)
-        self._hooks.restart(now=now)
+    def _perform_hearing(self, action: do.Action) -> bool:
+        recognition = self._recognition
+        match action:
+            case do.Collect():
+                recognition.collect()
+            case do.Recognise(turn, afresh, over_reply):
+                recognition.recognise(afresh=afresh)
+                self._stop_detection()
+                work = self._overlap(turn) if over_reply else self._pause(turn)
+                self._detecting = self._tasks.spawn(work, f"detect-{turn}")
+            case do.StopDetection():
+                self._stop_detection()
+            case do.WithdrawRecognition():
+                recognition.withdraw()
+            case do.ForgetUtterance():
+                recognition.reset()
+            case do.SpeechUpdate("user", speaks, turn):
+                self._transcript.caller_speaks(speaks, turn=turn)
+            case do.SpeechUpdate("assistant", _, turn):
+                self._transcript.assistant_speaks(turn=turn)
+            case do.OverlapJudged(turn, words, interrupts):
+                self._log.info("overlap", turn=turn, text=Private(words), interrupts=interrupts)
+            case do.BackchannelNow():
+                self._tasks.spawn(self._speaker.backchannel(), "backchannel")
+            case _:
+                return False
+        return True
 
-    def _watch_the_reply(self, now: float) -> None:
-        """Is the answer late?"""
-        since = self._replies.awaited_since
-        if since is None:
-            self._hang_told = False
-            return
-        if now - since >= _HANG_SECONDS and not self._hang_told:
-            self._hang_told = True
-            self._messages.send("hang")
-        self._actions.act(self._hooks.late(now - since, now - since - PTIME_SECONDS))
+    def _perform_reply(self, action: do.Action) -> bool:
+        player, playout = self._player, self._output.playout
+        match action:
+            case do.PrepareReply(spec, voice_ended):
+                player.prepare(spec, voice_ended)
+            case do.Generate(spec):
+                self._play(spec, self._generated(action))
+            case do.Say(spec, texts):
+                said = [self._chosen(text) for text in texts]
+                self._play(spec, as_clauses(self._clauses_of(said)), text=" ".join(said))
+            case do.SayNotUnderstood(spec):
+                excuse = self._options.prompts.not_understood
+                self._play(spec, as_clauses([excuse]), text=excuse)
+            case do.ConfirmReply(number, not_before):
+                player.confirm(number, not_before=not_before)
+            case do.WithdrawReply(number):
+                self._stop_reply()
+                player.withdraw(number)
+            case do.CutReply():
+                self._stop_reply()
+                player.cut(action)
+            case do.FinishReply(number, turn):
+                player.finish(number, turn)
+            case do.CommitCaller(number, turn):
+                if player.commit_caller(number, turn):
+                    self._recognition.commit()
+            case do.HoldPlayout():
+                playout.hold()
+            case do.ResumePlayout():
+                playout.resume()
+                player.resumed()
+            case do.PausePlayout():
+                playout.pause()
+            case do.UnpausePlayout():
+                playout.unpause()
+            case do.OpenLine():
+                self._speaker.begin()
+            case do.PlayComfortNoise():
+                self._output.comfort()
+            case do.Announced():
+                self._announced.set()
+            case _:
+                return False
+        return True
+
+    def _perform_rest(self, action: do.Action) -> None:
+        messages = self._surroundings.messages
+        match action:
+            case do.Tell("user-interrupted", reply):
+                messages.send("user-interrupted", turnId=self._player.turn_id(reply))
+            case do.Tell(kind):
+                messages.send(kind)
+            case do.Warn(event):
+                self._log.warning(event)
+            case do.HookFired(name):
+                self._log.info("hook", action=name)
+            case do.AddMessage(role, text):
+                at = self._clock.seconds()
+                kind: Any = {"assistant": "bot", "user": "user"}.get(role, "system")
+                self.history.add(Entry(kind, self._filled(text), at, at))
+            case do.UseTool(hook):
+                self._tasks.spawn(self._use_tool(hook), "hook-tool")
+            case do.TransferCaller(destination, is_template):
+                self._tasks.spawn(self._transfer(destination, is_template=is_template), "transfer")
+            case do.EndCall(ending):
+                self._surroundings.control.end(ending)
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    def _obey(self, commands: Iterable[Command]) -> None:
-        judged = False
-        for command in commands:
-            match command:
-                case SpeechStarted():
-                    self._collect()
-                    if self._turns.state is TurnState.HEARING:
-                        self._minutes.caller_speaks(True)
-                case SpeechPaused(turn, voice_ended):
-                    self._minutes.caller_speaks(True)
-                    self._prepare_answer(turn, voice_ended, judged=judged)
-                case SpeechResumed():
-                    self._withdraw()
-                case TurnEnded(turn):
-                    self._turn_ended(turn)
-                case OverlapGrown(turn) | OverlapPaused(turn):
-                    if self._group is not None and not self._finishing:
-                        self._weighing.overlap(turn)
-                case OverlapDismissed():
-                    self._weighing.stop()
-                    self._listening.forget()
-                case ReplyHeld():
-                    self._line.playout.hold()
-                case ReplyResumed():
-                    self._line.playout.resume()
-                    for times in self._replies.times[-1:]:
-                        times.resumed += 1
-                case Interrupted(cuts_in=cuts_in):
-                    judged = True
-                    self._interrupted(cuts_in)
+    def _stop_detection(self) -> None:
+        if self._detecting is not None and self._detecting is not asyncio.current_task():
+            self._detecting.cancel()
+        self._detecting = None
 
-    def _hum(self) -> None:
-        """The caller pauses in the middle of a long sentence."""
-        now = self._now()
-        long = now - self._replies.utterance_began > _LONG_SECONDS
-        if self._assistant.backchanneling_enabled and long and now - self._hummed_at > _LONG_SECONDS:
-            self._hummed_at = now
-            self._spawn(self._speaker.hum(), "hum")
+    async def _pause(self, turn: int) -> None:
+        """Bring the core what there is to know of a pause: the words, then whether it sounds like an end. A fault of
+        ours is logged; the turn is then ended by silence alone."""
+        try:
+            words = await self._recognition.words()
+            self._player.transcribed(turn)
+            now, asked, sure = self._clock.now(), self._transcript.asked, self._recognition.confidence
+            self._tell(lambda: self._core.recognised(turn, words, asked=asked, confidence=sure, now=now))
+            server = self._endpointing_server
+            told = await server.wait_seconds(words or "") if server is not None else None
+            finished = await self._recognition.finished()
+            now = self._clock.now()
+            self._tell(lambda: self._core.end_judged(turn, finished=finished, told=told, now=now))
+        except Exception:
+            self._log.exception("weighing_failed")
 
-    def _collect(self) -> None:
-        self._replies.utterance_began = self._now()
-        self._listening.collect()
-
-    def _prepare_answer(self, turn: int, voice_ended: float, *, judged: bool) -> None:
-        """The turn may be over: recognise, weigh, and write the answer, all of it unheard."""
-        if self._group is None or self._finishing:
-            return
-        self._weighing.pause(turn, judged=judged)
-        self._replies.prepare_answer(turn, voice_ended)
-
-    def _turn_ended(self, turn: int) -> None:
-        self._minutes.caller_speaks(False)
-        self._hooks.caller_spoke()
-        if (confidence := self._listening.confidence) is not None:
-            self._actions.act(self._hooks.on(LOW_CONFIDENCE, {"confidence": confidence}), preface=True)
-        if not self._replies.confirm(turn):
-            self._obey(self._turns.reply_over(turn, now=self._now()))
-
-    def _withdraw(self) -> None:
-        """The caller goes on."""
-        self._weighing.stop()
-        self._listening.withdraw()
-        if self._turns.state in _AUDIBLE:
-            return
-        self._replies.withdraw()
-        if not self._listening.collecting:
-            # A tool has been called because of what was said before: this is something new.
-            self._collect()
-
-    def _interrupted(self, cuts_in: bool) -> None:
-        self._minutes.caller_speaks(True)
-        reply = self._replies.reply
-        for times in self._replies.times[-1:]:
-            times.interrupted, times.cut_in = True, cuts_in
-        self._messages.send("user-interrupted", turnId=(reply.turn_id or None) if reply is not None else None)
-        self._replies.cut()
-        self._actions.act(self._hooks.on(CALLER_INTERRUPTED if cuts_in else INTERRUPTED), preface=True)
-
-    def _keyed(self, keys: str) -> None:
-        """An entry of the keypad is complete: it is what the caller says (§8.6)."""
-        if self._replies.protected:
-            self._replies.cut()
-        self.caller_wrote(f"User's Keypad Entry: {keys}")
+    async def _overlap(self, turn: int) -> None:
+        """Bring the core the words that were said over the reply."""
+        try:
+            words = await self._recognition.words()
+            now = self._clock.now()
+            self._tell(lambda: self._core.overlap_recognised(turn, words, now=now))
+        except Exception:
+            self._log.exception("weighing_failed")
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        """The first message, if the assistant speaks first."""
-        if self._finishing:
-            return
-        text = self.first_message
-        model_speaks = self._assistant.first_message_mode == "assistant-speaks-first-with-model-generated-message"
-        protected = not self._assistant.first_message_interruptions_enabled
-        if text is not None:
-            if is_audio_url(text) and not self._speaker.has_prepared:
-                return
-            self._replies.open([text] if is_audio_url(text) else pieces(text), protected=protected)
-        elif model_speaks:
-            self._replies.open(None, protected=False)
+    def _chosen(self, text: do.Text) -> str:
+        """As it is said."""
+        chosen = random.choice(text.choices)  # noqa: S311 - no secret
+        return self._variables.spoken(chosen) if text.is_template else chosen
 
-    # -- what hooks may do ----------------------------------------------------------------------------------
+    def _filled(self, text: do.Text) -> str:
+        """As it is written."""
+        return self._variables.fill(text.choices[0], {}) if text.is_template else text.choices[0]
 
-    @property
-    def _takes_part(self) -> bool:
-        """The assistant talks with the caller, and not yet its last words."""
-        return self._group is not None and not self._finishing and self._aside_since is None
-
-    def say_soon(self, text: str, *, preface: bool) -> None:
-        """See `ConversationControl`."""
-        if self._takes_part:
-            self._replies.say_soon(text, preface=preface)
-
-    def speak_by_prompt(self, prompts: list[str]) -> None:
-        """See `ConversationControl`."""
-        if self._takes_part:
-            self._replies.speak_by_prompt(prompts)
-
-    def caller_wrote(self, text: str) -> None:
-        """See `ConversationControl`; also an entry of the keypad (§8.6)."""
-        if self._takes_part:
-            self._replies.answer(self._turns.begin_turn(), text)
-
-    def add_message(self, role: str, text: str) -> None:
-        """See `ConversationControl`."""
-        at = self._now() - self._started
-        kind: Any = {"assistant": "bot", "user": "user"}.get(role, "system")
-        self.history.add(Entry(kind, text, at, at))
-
-    async def send_on(self, destination: Destination) -> None:
-        """See `ConversationControl`."""
-        if self._takes_part:
-            await self._transfer(destination)
-
-    def hang_up(self) -> None:
-        """See `ConversationControl`."""
-        if self._takes_part:
-            self._finish(ASSISTANT_ENDED)
-
-    async def _run_tools(self, tools: Mapping[str, Offered], calls: list[ToolCall]) -> list[Outcome]:
-        spawn = self._spawn if self._group is not None else self._services.background.spawn
-        return await self._tool_runner(tools, spawn).run(calls)
-
-    # -- ending ---------------------------------------------------------------------------------------------
-
-    def _finish(self, ending: Ending) -> None:
-        """End the call from our side, after what its hooks and its `endCallMessage` want said."""
-        self._finishing = True
-        said = [
-            fill_for_speech(self._fill, text, {})
-            for action in self._hooks.on(CALL_ENDING, {"call.endedReason": ending.reason})
-            if action.type == "say" and (text := exact_text(action)) is not None
+    @staticmethod
+    def _clauses_of(texts: Sequence[str]) -> list[str]:
+        return [
+            clause for text in texts for clause in ([text] if is_audio_url(text) else split_clauses(text))
         ]
-        last = self._assistant.end_call_message
-        if ending is SILENCE and self._hooks.silence_message:
-            last = self._hooks.silence_message
-        if last:
-            said.append(fill_for_speech(self._fill, last, {}))
-        if not said:
-            self._end(ending)
-            return
-        self._replies.say_and_end(" ".join(said), ending)
+
+    def _play(
+        self, spec: do.ReplySpec, clauses: AsyncGenerator[str, None], *, text: str | None = None
+    ) -> None:
+        self._stop_reply()
+        self._player.reply(spec)
+        self._replying = self._tasks.spawn(self._played_to_its_end(spec, clauses, text), f"reply-{spec.turn}")
+
+    def _stop_reply(self) -> None:
+        if self._replying is not None and self._replying is not asyncio.current_task():
+            self._replying.cancel()
+        self._replying = None
+
+    async def _played_to_its_end(
+        self, spec: do.ReplySpec, clauses: AsyncGenerator[str, None], text: str | None
+    ) -> None:
+        """The edge of a reply: a fault of ours ends the turn and is logged."""
+        try:
+            outcome = await self._player.play(spec, clauses, text=text)
+        except Exception:
+            self._log.exception("reply_failed")
+            self._tell(lambda: self._core.reply_failed(spec.number, now=self._clock.now()))
+        else:
+            self._tell(lambda: self._core.reply_done(spec.number, outcome, now=self._clock.now()))
+
+    async def _generated(self, action: do.Generate) -> AsyncGenerator[str, None]:
+        """What is to be said before the answer, and the answer."""
+        spec, words = action.reply, action.words
+        asked = self._filled(words.text) if words is not None else None
+        if words is not None and asked is not None:
+            self._player.answers(spec, asked, began=words.began, ended=words.ended)
+        for clause in self._clauses_of([self._chosen(text) for text in action.preface]):
+            yield clause
+        hint = [ChatMessage("system", self._filled(prompt)) for prompt in action.prompts]
+        steps = self._generator.steps(asked, self._player.reply(spec), hint)
+        async with aclosing(steps):
+            async for step in steps:
+                if isinstance(step, str):
+                    yield step
+                else:
+                    await self._between_clauses(spec.number, step)
+
+    async def _between_clauses(self, number: int, step: Step) -> None:
+        match step:
+            case CallsTools():
+                self._tell(lambda: self._core.tools_called(number))
+            case UntilHeard():
+                await self._speaker.wait_until_played()
+
+    # -- hooks and transfers --------------------------------------------------------------------------------
+
+    def _hook_tools(self) -> HookTools:
+        around = self._surroundings
+        return HookTools(around.stored_tools, self._variables, around, call_id=self._options.call_id)
+
+    async def _use_tool(self, hook: HookAction) -> None:
+        for outcome in await self._hook_tools().run(hook, self._tasks):
+            done = partial(
+                self._core.tool_done,
+                transfer=outcome.transfer,
+                ends_call=outcome.ends_call,
+                now=self._clock.now(),
+            )
+            self._tell(done)
+
+    async def _transfer(self, destination: Destination, *, is_template: bool) -> None:
+        try:
+            if is_template:
+                destination = filled_destination(destination, self._variables.fill, self._variables.values)
+            await self._surroundings.control.transfer(destination)
+        except AddressRefused as fault:
+            self._log.warning("destination_refused", reason=str(fault))
+        except Exception:
+            self._log.exception("transfer_crashed")

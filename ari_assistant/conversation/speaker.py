@@ -1,10 +1,10 @@
-"""Saying a reply: clause by clause through the voice into the playout, and what was heard of it into the history."""
+"""Saying a reply: clause by clause through the voice into the playout."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -15,9 +15,10 @@ from ari_assistant.audio.frame import Pcm
 from ari_assistant.audio.trim import trim_leading_silence
 from ari_assistant.audio.wav import read_wav
 from ari_assistant.conversation.audio_output import AudioOutput
+from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.interfaces import Requests
 from ari_assistant.conversation.options import Prompts
-from ari_assistant.conversation.reply import Reply, pieces
+from ari_assistant.conversation.reply import Reply, split_clauses
 from ari_assistant.dialogue.clauses import plain
 from ari_assistant.dialogue.spoken import FormatPlan, format_plan, spoken_form
 from ari_assistant.providers.errors import ProviderError
@@ -25,18 +26,12 @@ from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.server import ServerFailed
 
-__all__ = ["Speaker", "is_audio_url", "speaking_plan", "texts"]
+__all__ = ["Speaker", "is_audio_url", "speaking_plan"]
 
 log = get_logger("conversation.speaker")
 
-_HUM = "Mm-hmm."
+_BACKCHANNEL = "Mm-hmm."
 _AUDIO_URL = re.compile(r"https?://\S+")
-
-
-async def texts(clauses: Iterable[str]) -> AsyncGenerator[str, None]:
-    """Fixed clauses, as a reply has them."""
-    for clause in clauses:
-        yield clause
 
 
 class Speaker:
@@ -44,30 +39,30 @@ class Speaker:
 
     def __init__(
         self,
-        prompts: Prompts,
+        resolved: ResolvedAssistant,
+        output: AudioOutput,
         requests: Requests,
-        cast: ResolvedAssistant,
-        line: AudioOutput,
+        prompts: Prompts,
+        clock: CallClock,
         *,
-        now: Callable[[], float],
-        may_speak_at: Callable[[], float],
         log: Any,
     ) -> None:
-        """`may_speak_at()` is the earliest moment for a reply to the caller."""
-        self._prompts = prompts
+        self._output = output
         self._requests = requests
-        self._voice = cast.voice
-        self._line = line
-        self._now = now
-        self._may_speak_at = may_speak_at
+        self._prompts = prompts
+        self._clock = clock
         self._log = log
-        self._plan = speaking_plan(cast.assistant)
         self._prepared: tuple[str, list[Pcm]] | None = None
         self._over = asyncio.Event()
         self._all_played = asyncio.Event()
         self._open_for_words = asyncio.Event()
-        self.failures = 0
-        """Replies in a row that a provider failed."""
+        self._voice = resolved.voice
+        self._plan = speaking_plan(resolved.assistant)
+
+    def use(self, resolved: ResolvedAssistant) -> None:
+        """Speak as this assistant does from now on."""
+        self._voice = resolved.voice
+        self._plan = speaking_plan(resolved.assistant)
 
     # -- before the call is answered ------------------------------------------------------------------------
 
@@ -76,7 +71,7 @@ class Speaker:
         if text is not None and is_audio_url(text):
             await self._fetch_audio(text)
             return
-        clauses = pieces(text) if text else []
+        clauses = split_clauses(text) if text else []
         try:
             async with asyncio.timeout(3.0):
                 self._prepared = (clauses[0], [pcm async for pcm in self._synthesize(clauses[0])])
@@ -87,29 +82,29 @@ class Speaker:
         """A first message that is the URL of an audio file (§2). Without the file the assistant begins in silence."""
         try:
             data = await self._requests.download(url)
-            self._prepared = (url, [await asyncio.to_thread(read_wav, data, self._line.rate)])
+            self._prepared = (url, [await asyncio.to_thread(read_wav, data, self._output.rate)])
         except (ServerFailed, ValueError) as fault:
             self._log.error("first_message_audio_failed", url=url, reason=str(fault), hint="a WAV file is needed")
 
     async def prepare_background(self, wanted: str | None) -> None:
         """`backgroundSound`: `office`, or the URL of a WAV file. Never raises: without it the line is quiet."""
         if wanted == "office":
-            self._line.set_background()
+            self._output.set_background()
         elif wanted is not None and is_audio_url(wanted):
             try:
                 data = await self._requests.download(wanted)
-                pcm = await asyncio.to_thread(read_wav, data, self._line.rate)
+                pcm = await asyncio.to_thread(read_wav, data, self._output.rate)
                 if pcm.size:
-                    self._line.set_background(pcm)
+                    self._output.set_background(pcm)
             except (ServerFailed, ValueError) as fault:
                 self._log.error("background_failed", url=wanted, reason=str(fault), hint="a WAV file is needed")
 
-    async def hum(self) -> None:
+    async def backchannel(self) -> None:
         """Let the caller know that they are heard (`backchannelingEnabled`): outside every reply. Never raises."""
         try:
-            async with aclosing(self._voice.synthesize(_HUM, rate=self._line.rate)) as audio:
+            async with aclosing(self._voice.synthesize(_BACKCHANNEL, rate=self._output.rate)) as audio:
                 async for pcm in audio:
-                    self._line.interject(pcm)
+                    self._output.interject(pcm)
         except ProviderError as fault:
             self._log.warning("hum_failed", reason=str(fault))
         except Exception:
@@ -130,19 +125,17 @@ class Speaker:
         try:
             async with aclosing(clauses):
                 async for clause in clauses:
-                    reply.times.first_clause = reply.times.first_clause or self._now()
+                    reply.times.first_clause = reply.times.first_clause or self._clock.now()
                     who = "voice"
                     await self._say(reply, clause)
                     who = "llm"
-            self.failures = 0
         except ProviderError as fault:
             self._log.error("reply_provider_failed", turn=reply.turn, provider=fault.provider, reason=str(fault))
-            self.failures += 1
             failed = f"pipeline-error-{fault.provider}-{who}-failed"
             await self._apologise(reply)
         await reply.confirmed.wait()
-        if self._line.playout.turn == reply.turn:
-            self._line.playout.finish(reply.turn)
+        if self._output.playout.turn == reply.turn:
+            self._output.playout.finish(reply.turn)
             self._over.clear()
             await self._over.wait()
         return failed
@@ -153,14 +146,14 @@ class Speaker:
 
     def tick(self) -> None:
         """A frame went out."""
-        if self._line.playout.drained:
+        if self._output.playout.drained:
             self._over.set()
-        if not self._line.playout.queued:
+        if not self._output.playout.queued:
             self._all_played.set()
 
     async def wait_until_played(self) -> None:
         """Until nothing waits to be played."""
-        while self._line.playout.queued:
+        while self._output.playout.queued:
             self._all_played.clear()
             await self._all_played.wait()
 
@@ -172,15 +165,15 @@ class Speaker:
             async for pcm in audio:
                 if not began:
                     began = True
-                    if self._line.playout.turn != reply.turn and words:
-                        pcm = trim_leading_silence(pcm, self._line.rate)
+                    if self._output.playout.turn != reply.turn and words:
+                        pcm = trim_leading_silence(pcm, self._output.rate)
                     await self._open(reply)
-                    self._line.playout.clause(turn, words)
+                    self._output.playout.clause(turn, words)
                     reply.tell(
-                        "assistant.speechStarted", text=self._line.playout.text, turn=turn, source=reply.source
+                        "assistant.speechStarted", text=self._output.playout.text, turn=turn, source=reply.source
                     )
                 self._all_played.clear()
-                self._line.playout.push(turn, pcm)
+                self._output.playout.push(turn, pcm)
 
     async def _audio(self, clause: str, reply: Reply) -> AsyncGenerator[Pcm, None]:
         """What was prepared, once; else the voice is asked."""
@@ -204,11 +197,11 @@ class Speaker:
         )
         for part in parts:
             if isinstance(part, float):
-                yield np.zeros(round(part * self._line.rate), np.int16)
+                yield np.zeros(round(part * self._output.rate), np.int16)
                 continue
             if reply is not None:
                 self._count(part, reply)
-            async with aclosing(self._voice.synthesize(part, rate=self._line.rate)) as audio:
+            async with aclosing(self._voice.synthesize(part, rate=self._output.rate)) as audio:
                 async for pcm in audio:
                     yield pcm
 
@@ -219,16 +212,15 @@ class Speaker:
             reply.tell("voice-input", input=part)
 
     async def _open(self, reply: Reply) -> None:
-        if self._line.playout.turn == reply.turn:
+        if self._output.playout.turn == reply.turn:
             return
-        reply.times.first_audio = self._now()
+        reply.times.first_audio = self._clock.now()
         await reply.confirmed.wait()
-        if not reply.protected:
-            await asyncio.sleep(max(0.0, self._may_speak_at() - self._now()))
-            if reply.times.endpoint is not None:
-                reply.times.endpoint = max(reply.times.endpoint, min(self._may_speak_at(), self._now()))
+        await asyncio.sleep(max(0.0, reply.not_before - self._clock.now()))
+        if reply.times.endpoint is not None:
+            reply.times.endpoint = max(reply.times.endpoint, min(reply.not_before, self._clock.now()))
         await self._open_for_words.wait()
-        self._line.playout.open(reply.turn)
+        self._output.playout.open(reply.turn)
 
     async def _apologise(self, reply: Reply) -> None:
         try:
