@@ -2,42 +2,68 @@
 
 A reply is written before it is certain that the caller has finished. Until it is confirmed nothing of it leaves the
 call: messages to the user's server wait, tools and knowledge bases wait, and what it used is on its own bill.
+
+The generator asks nothing of whoever says the reply. It yields steps: a clause to be said, that tools are about to
+run, that it goes on when everything so far has been heard. Each step is done with when the next one is asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+from ari_assistant.assistants.model_providers import metadata_fields
+from ari_assistant.assistants.plans import chunk_plan
+from ari_assistant.assistants.resolved import ResolvedAssistant
+from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.ending import AFTER_MESSAGE, ASSISTANT_ENDED, Ending
 from ari_assistant.conversation.interfaces import ServerMessages
+from ari_assistant.conversation.knowledge import ask_knowledge_base
+from ari_assistant.conversation.tasks import ConversationTasks
 from ari_assistant.conversation.timings import TurnTimes
-from ari_assistant.conversation.tool_runner import Outcome, ToolRunner, arguments_of
+from ari_assistant.conversation.tool_outcome import Outcome
+from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.conversation.usage import Consumption
-from ari_assistant.dialogue.clauses import SPOKEN_CHARACTERS, ChunkPlan, Clauses
-from ari_assistant.dialogue.history import Entry, History, ToolsCalled, ToolsResult
-from ari_assistant.dialogue.prompt import chat_messages
+from ari_assistant.dialogue.clauses import SPOKEN_CHARACTERS, Clauses
+from ari_assistant.dialogue.history import Entry, ToolsCalled, ToolsResult
+from ari_assistant.dialogue.prompt import chat_messages, system_prompt
 from ari_assistant.dialogue.template import fill_for_speech
-from ari_assistant.dialogue.tools import delayed_messages, message_text
-from ari_assistant.providers.model import ChatMessage, Model, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
+from ari_assistant.dialogue.tools import arguments_of, delayed_messages, message_text
+from ari_assistant.dialogue.variables import Variables
+from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall, Usage
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
-from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.destination import CustomMessage, Destination
-from ari_assistant.vapi.server import ServerFailed
+from ari_assistant.vapi.model import CUSTOM_LLM
 from ari_assistant.vapi.tool import ApiRequestTool, FunctionTool
 
-__all__ = ["Reply", "ReplyGenerator", "pieces"]
+__all__ = ["CallsTools", "Reply", "ReplyGenerator", "Step", "UntilHeard", "as_clauses", "split_clauses"]
 
 log = get_logger("conversation.reply")
 
-_MAX_ROUNDS = 8
+_MAX_ROUNDS: Final = 8
 _FILLER = "Just a sec."
 _TRANSFERRING = "Transferring the call now."
 _DEFAULT_MAX_TOKENS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class CallsTools:
+    """Tools are about to run because of the caller's words: these cannot be taken back any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class UntilHeard:
+    """Go on when everything so far has been heard."""
+
+
+Step = str | CallsTools | UntilHeard
+"""Of a reply that is being made: a clause to be said, or what must have happened before it goes on."""
 
 
 class Reply:
@@ -45,18 +71,20 @@ class Reply:
 
     def __init__(
         self,
+        number: int,
         turn: int,
-        tell: Callable[..., None],
+        messages: ServerMessages,
         *,
-        turn_id: str = "",
         source: str = "model",
         confirmed: bool = False,
         protected: bool = False,
     ) -> None:
-        """`turn` is the number of the caller's utterance, or any number that no utterance has. `tell(kind, **fields)`
-        sends a server message. A `protected` reply cannot be interrupted."""
+        """`number` is this reply's alone. `turn` is the number of the caller's utterance, or any number that no
+        utterance has. `source` is `model` or `force-say` (fixed words). A `protected` reply cannot be interrupted."""
+        self.number = number
         self.turn = turn
-        self.turn_id = turn_id
+        self.turn_id = new_id() if source == "model" else ""
+        """In server messages (§7.4)."""
         self.source = source
         self.protected = protected
         self.times = TurnTimes(turn)
@@ -70,7 +98,9 @@ class Reply:
         """Send the caller on when this has been heard."""
         self.used = Consumption()
         self.confirmed = asyncio.Event()
-        self._tell = tell
+        self.not_before = float("-inf")
+        """The earliest moment at which it may be heard, by the conversation's clock."""
+        self._messages = messages
         self._waiting: list[tuple[str, JsonObject]] = []
         if confirmed:
             self.confirmed.set()
@@ -78,167 +108,186 @@ class Reply:
     def tell(self, kind: str, **fields: Any) -> None:
         """A server message of this reply: sent when the reply is confirmed."""
         if self.confirmed.is_set():
-            self._tell(kind, **fields)
+            self._messages.send(kind, **fields)
         else:
             self._waiting.append((kind, fields))
 
-    def confirm(self) -> None:
-        """The caller has finished: what was prepared counts."""
+    def confirm(self, *, not_before: float) -> None:
+        """The caller has finished: what was prepared counts, and may be heard from `not_before` on."""
+        self.not_before = not_before
         self.confirmed.set()
         waiting, self._waiting = self._waiting, []
         for kind, fields in waiting:
-            self._tell(kind, **fields)
+            self._messages.send(kind, **fields)
 
 
-def pieces(text: str) -> list[str]:
+def split_clauses(text: str) -> list[str]:
     """A whole text, cut into clauses."""
     clauses = Clauses()
     return clauses.push(text[:SPOKEN_CHARACTERS]) + clauses.finish()
 
 
+async def as_clauses(clauses: Iterable[str]) -> AsyncGenerator[str, None]:
+    """Fixed clauses, as a reply has them."""
+    for clause in clauses:
+        yield clause
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What the model answered once: text, and the tools that it calls."""
+
+    said: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def messages(self) -> list[ChatMessage]:
+        """As the model is told of it in the next round."""
+        return [
+            ChatMessage("assistant", self.said, tuple(self.calls)),
+            *(ChatMessage("tool", outcome.result, tool_call_id=outcome.call.id) for outcome in self.outcomes),
+        ]
+
+
 class ReplyGenerator:
-    """Writes the replies of one call."""
+    """Writes the replies of one assistant in one call."""
 
     def __init__(
         self,
-        *,
-        assistant: Assistant,
-        model: Model,
-        tools: Sequence[ToolSpec],
-        chunks: ChunkPlan,
-        runner: ToolRunner,
+        resolved: ResolvedAssistant,
+        variables: Variables,
         messages: ServerMessages,
-        history: Callable[[], History],
-        system: Callable[[], list[ChatMessage]],
-        extra: Callable[[], JsonObject],
-        now: Callable[[], float],
-        commit_caller: Callable[[], None],
-        all_heard: Callable[[], Awaitable[None]],
-        spawn: Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]],
+        runner: ToolRunner,
+        tasks: ConversationTasks,
+        clock: CallClock,
     ) -> None:
-        """`now()` is in seconds since the answer. `commit_caller` puts the caller's words into the history: from
-        then on they cannot be taken back. `all_heard` waits until nothing waits to be played. `extra()` are the
-        further keys of the model's request."""
-        self._assistant = assistant
-        self._model = model
-        self._tools = tools
-        self._chunks = chunks
-        self._runner = runner
+        """`tasks` owns the tools that are running: they outlive a reply that is cut short, but not the call."""
+        self._assistant = resolved.assistant
+        self._model = resolved.model
+        self._tools = [offered.spec for offered in resolved.tools.values()]
+        self._chunks = chunk_plan(resolved.assistant)
+        self._variables = variables
         self._messages = messages
-        self._history = history
-        self._system = system
-        self._extra = extra
-        self._now = now
-        self._commit_caller = commit_caller
-        self._all_heard = all_heard
-        self._spawn = spawn
+        self._runner = runner
+        self._tasks = tasks
+        self._clock = clock
 
-    async def clauses(
+    async def steps(
         self, words: str | None, reply: Reply, hint: Sequence[ChatMessage] = ()
-    ) -> AsyncGenerator[str, None]:
-        """The clauses to be said. `words` are the caller's, None when the assistant opens the conversation; `hint` is
-        what a hook adds. Raises ProviderError."""
-        base = chat_messages(self._system(), self._history(), words, hint)
-        documents = await self._knowledge(base, reply)
+    ) -> AsyncGenerator[Step, None]:
+        """The clauses to be said, and what must have happened between them. `words` are the caller's, None when the
+        assistant speaks of its own accord; `hint` is what a hook adds. Raises ProviderError."""
+        system = system_prompt(self._assistant, self._variables)
+        asked = chat_messages(system, self._variables.history, words, hint)
+        documents = await self._knowledge(asked, reply)
         if isinstance(documents, str):
             reply.text += documents
-            for clause in pieces(documents):
+            for clause in split_clauses(documents):
                 yield clause
             return
-        further: list[ChatMessage] = list(documents)
+        asked += documents
         for _ in range(_MAX_ROUNDS):
-            calls: list[ToolCall] = []
-            said = ""
-            clauses = Clauses(self._chunks)
-            async with aclosing(self._model.reply(self._request([*base, *further]))) as events:
-                async for event in events:
-                    match event:
-                        case TextDelta(text):
-                            text = text[: SPOKEN_CHARACTERS - len(said)]
-                            if not text:
-                                log.warning("reply_too_long", limit=SPOKEN_CHARACTERS)
-                                break
-                            said += text
-                            reply.text += text
-                            reply.tell("model-output", output=text, turnId=reply.turn_id)
-                            for clause in clauses.push(text):
-                                yield clause
-                        case ToolCall():
-                            calls.append(event)
-                            reply.tell("model-output", output=[event.wire()], turnId=reply.turn_id)
-                        case Usage():
-                            reply.used.model += event
-            for clause in clauses.finish():
-                yield clause
-            if not calls:
-                return
-            outcomes: list[Outcome] = []
-            async with aclosing(self._use(calls, reply, outcomes, spoken=bool(reply.text.strip()))) as sentences:
-                async for clause in sentences:
+            answer = _Answer()
+            async with aclosing(self._ask(asked, reply, answer)) as clauses:
+                async for clause in clauses:
                     yield clause
-            further += [
-                ChatMessage("assistant", said, tuple(calls)),
-                *(ChatMessage("tool", outcome.result, tool_call_id=outcome.call.id) for outcome in outcomes),
-            ]
+            if not answer.calls:
+                return
+            async with aclosing(self._use(answer, reply)) as steps:
+                async for step in steps:
+                    yield step
+            asked += answer.messages()
             again = False
-            for outcome in outcomes:
-                text, role = self._after(outcome, reply)
-                if role == "system":
-                    further.append(ChatMessage("system", text))
-                elif text:
-                    reply.text += f" {text}"
-                    for clause in pieces(text):
+            for outcome in answer.outcomes:
+                comment = self._comment(outcome, reply)
+                if comment.role == "system":
+                    asked.append(comment)
+                elif comment.content:
+                    reply.text += f" {comment.content}"
+                    for clause in split_clauses(comment.content):
                         yield clause
-                again |= role == "system" or (not text and not outcome.silent)
+                again |= comment.role == "system" or (not comment.content and not outcome.silent)
             if not again or reply.ending is not None or reply.transfer is not None:
                 return
         log.warning("too_many_tool_rounds", limit=_MAX_ROUNDS)
 
+    # -- asking the model -----------------------------------------------------------------------------------
+
+    async def _ask(self, asked: Sequence[ChatMessage], reply: Reply, answer: _Answer) -> AsyncGenerator[str, None]:
+        """One answer of the model: yields its clauses, and notes text and calls in `answer`."""
+        clauses = Clauses(self._chunks)
+        async with aclosing(self._model.reply(self._request(asked))) as events:
+            async for event in events:
+                match event:
+                    case TextDelta(text):
+                        text = text[: SPOKEN_CHARACTERS - len(answer.said)]
+                        if not text:
+                            log.warning("reply_too_long", limit=SPOKEN_CHARACTERS)
+                            break
+                        answer.said += text
+                        reply.text += text
+                        reply.tell("model-output", output=text, turnId=reply.turn_id)
+                        for clause in clauses.push(text):
+                            yield clause
+                    case ToolCall():
+                        answer.calls.append(event)
+                        reply.tell("model-output", output=[event.wire()], turnId=reply.turn_id)
+                    case Usage():
+                        reply.used.model += event
+        for clause in clauses.finish():
+            yield clause
+
     def _request(self, messages: Sequence[ChatMessage]) -> ModelRequest:
         model = self._assistant.model
         return ModelRequest(
-            messages=messages,
+            messages=tuple(messages),
             temperature=model.temperature if model else None,
             max_tokens=(model.max_tokens if model else None) or _DEFAULT_MAX_TOKENS,
             tools=self._tools,
-            extra=self._extra(),
+            extra=_extra(self._assistant, self._messages),
         )
 
-    async def _use(
-        self, calls: Sequence[ToolCall], reply: Reply, outcomes: list[Outcome], *, spoken: bool
-    ) -> AsyncGenerator[str, None]:
+    async def _knowledge(self, asked: Sequence[ChatMessage], reply: Reply) -> list[ChatMessage] | str:
+        base = self._assistant.model.knowledge_base if self._assistant.model is not None else None
+        if base is None or base.server is None or not base.server.url:
+            return []
+        await reply.confirmed.wait()
+        return await ask_knowledge_base(base.server, self._messages, self._variables.history, asked)
+
+    # -- using tools ----------------------------------------------------------------------------------------
+
+    async def _use(self, answer: _Answer, reply: Reply) -> AsyncGenerator[Step, None]:
         """Run the tools; yields what is said before and meanwhile. They go on when the reply is cut short, and
         their results still reach the history."""
         await reply.confirmed.wait()
-        self._commit_caller()
-        history = self._history()
-        history.add(ToolsCalled(tuple(calls), self._now()))
-        blocking = False
-        for call in calls:
-            text, blocks = self._start(call, spoken=spoken)
+        yield CallsTools()
+        self._variables.history.add(ToolsCalled(tuple(answer.calls), self._clock.seconds()))
+        spoken, blocking = bool(reply.text.strip()), False
+        for call in answer.calls:
+            text, blocks = self._announcement(call, spoken=spoken)
             blocking |= blocks
-            for clause in pieces(text):
+            for clause in split_clauses(text):
                 spoken = True
                 yield clause
         if blocking:
-            await self._all_heard()
-        running = self._spawn(self._run(calls, history), f"tools-{calls[0].id}")
-        began = self._now()
-        for seconds, message in self._delayed(calls):
-            await asyncio.wait({running}, timeout=max(0.0, began + seconds - self._now()))
+            yield UntilHeard()
+        running = self._tasks.spawn(self._run(answer.calls), f"tools-{answer.calls[0].id}")
+        began = self._clock.now()
+        for seconds, message in self._delayed(answer.calls):
+            await asyncio.wait({running}, timeout=max(0.0, began + seconds - self._clock.now()))
             if running.done():
                 break
-            for clause in pieces(message):
+            for clause in split_clauses(message):
                 yield clause
-        outcomes += await asyncio.shield(running)
+        answer.outcomes += await asyncio.shield(running)
 
-    async def _run(self, calls: Sequence[ToolCall], history: History) -> list[Outcome]:
+    async def _run(self, calls: Sequence[ToolCall]) -> list[Outcome]:
         outcomes = await self._runner.run(calls)
         for outcome in outcomes:
-            history.add(ToolsResult(outcome.call, outcome.result, self._now()))
+            self._variables.history.add(ToolsResult(outcome.call, outcome.result, self._clock.seconds()))
         return outcomes
 
-    def _start(self, call: ToolCall, *, spoken: bool) -> tuple[str, bool]:
+    def _announcement(self, call: ToolCall, *, spoken: bool) -> tuple[str, bool]:
         """What is said before a tool runs, and whether the tool waits until it has been heard."""
         offered = self._runner.tool(call)
         if offered is None:
@@ -259,51 +308,35 @@ class ReplyGenerator:
                 found += [(seconds, self._fill(message_text(message), call)) for seconds, message in stages]
         return sorted(found)
 
-    def _after(self, outcome: Outcome, reply: Reply) -> tuple[str, str]:
-        """What is said about an outcome, and as whom: `assistant` or `system`."""
+    def _comment(self, outcome: Outcome, reply: Reply) -> ChatMessage:
+        """What is said about an outcome (`assistant`), or hinted to the model (`system`). Notes in `reply` what follows
+        when it has been heard."""
         message = outcome.message
         if outcome.ends_call:
             reply.ending = ASSISTANT_ENDED
         if outcome.transfer is not None:
             reply.transfer = outcome.transfer
             if message is None:
-                return _destination_message(outcome.transfer), "assistant"
+                return ChatMessage("assistant", _destination_message(outcome.transfer))
         if message is None:
-            return "", "assistant"
+            return ChatMessage("assistant", "")
         if message.end_call_after_spoken_enabled:
             reply.ending = AFTER_MESSAGE
-        return self._fill(message_text(message), outcome.call), message.role or "assistant"
+        return ChatMessage(message.role or "assistant", self._fill(message_text(message), outcome.call))
 
     def _fill(self, text: str, call: ToolCall) -> str:
-        return fill_for_speech(self._runner.fill, text, arguments_of(call))
+        return fill_for_speech(self._variables.fill, text, arguments_of(call))
 
-    async def _knowledge(self, messages: Sequence[ChatMessage], reply: Reply) -> list[ChatMessage] | str:
-        """What a custom knowledge base has to say (§7.7): documents as a system message, or a sentence to speak
-        instead of the model's."""
-        base = self._assistant.model.knowledge_base if self._assistant.model is not None else None
-        if base is None or base.server is None or not base.server.url:
-            return []
-        await reply.confirmed.wait()
-        try:
-            answer = await self._messages.ask(
-                base.server,
-                "knowledge-base-request",
-                messages=self._history().messages(),
-                messagesOpenAIFormatted=[message.wire() for message in messages],
-            )
-        except ServerFailed as fault:
-            log.warning("knowledge_base_failed", reason=str(fault))
-            return []
-        message = answer.get("message")
-        if isinstance(message, dict) and isinstance(message.get("content"), str):
-            return str(message["content"])
-        documents = answer.get("documents")
-        texts = (
-            [str(d.get("content")) for d in documents if isinstance(d, dict)]
-            if isinstance(documents, list)
-            else []
-        )
-        return [ChatMessage("system", "Documents:\n\n" + "\n\n".join(texts))] if texts else []
+
+def _extra(assistant: Assistant, messages: ServerMessages) -> JsonObject:
+    """The further keys of the model's request (contract §11)."""
+    model = assistant.model
+    if model is not None and model.provider == "openai":
+        key = (model.model_extra or {}).get("promptCacheKey")
+        return {"prompt_cache_key": key} if key else {}
+    if model is None or model.provider != CUSTOM_LLM:
+        return {}
+    return metadata_fields(assistant, messages.common())
 
 
 def _destination_message(destination: Destination) -> str:

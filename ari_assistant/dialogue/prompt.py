@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ari_assistant.dialogue.history import History
+from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ChatMessage
+from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.model import Model
 
-__all__ = ["chat_messages", "system_messages"]
+__all__ = ["chat_messages", "system_messages", "system_prompt"]
 
 Render = Callable[[str], str]
 
@@ -25,6 +27,11 @@ def system_messages(model: Model | None, render: Render) -> list[ChatMessage]:
         if role in ("system", "user", "assistant") and message.content:
             result.append(ChatMessage(role, render(message.content)))
     return result
+
+
+def system_prompt(assistant: Assistant, variables: Variables) -> list[ChatMessage]:
+    """An assistant's own messages as they are now: a tool may have brought new variables."""
+    return system_messages(assistant.model, lambda template: variables.fill(template, {}))
 
 
 def chat_messages(

@@ -1,6 +1,6 @@
 """What tools mean for the conversation: names, arguments, sentences around them, refusals, variables (contract §5).
 
-No I/O: `calls/tool_runner.py` does what a tool asks for.
+No I/O: `conversation.tool_runner` does what a tool asks for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ari_assistant.dialogue.template import TemplateRenderer
-from ari_assistant.providers.model import ToolSpec
+from ari_assistant.providers.model import ToolCall, ToolSpec
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.json_text import read_json
@@ -41,6 +41,7 @@ __all__ = [
     "NO_RESULT",
     "Offered",
     "address_of",
+    "arguments_of",
     "delayed_messages",
     "extracted_variables",
     "filled",
@@ -174,6 +175,15 @@ def address_of(destination: Any) -> str:
     if isinstance(destination, Destination):
         return destination.sip_uri or destination.number or ""
     return getattr(destination, "assistant_name", None) or getattr(destination, "assistant_id", None) or ""
+
+
+def arguments_of(call: ToolCall) -> JsonObject:
+    """The arguments as an object; a model that writes no JSON object gives none."""
+    try:
+        given = read_json(call.arguments or "{}")
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
 
 
 def filled(value: Any, fill: TemplateRenderer, variables: Mapping[str, Any]) -> Any:

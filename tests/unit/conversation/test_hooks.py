@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from ari_assistant.conversation.hooks import CALL_ENDING, INTERRUPTED, LOW_CONFIDENCE, Hooks, exact_text
+from ari_assistant.conversation.hooks import (
+    CALL_ENDING,
+    INTERRUPTED,
+    LOW_CONFIDENCE,
+    Exact,
+    Hooks,
+    Prompted,
+    hook_plan,
+    said_by,
+)
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.hook import HookAction
 
 
 def hooks(*given: dict[str, Any], **assistant: Any) -> Hooks:
-    return Hooks.of(Assistant.model_validate({"hooks": list(given), **assistant}), now=0.0)
+    return Hooks(hook_plan(Assistant.model_validate({"hooks": list(given), **assistant})), now=0.0)
 
 
-def said(actions: list[HookAction]) -> list[str | None]:
-    return [exact_text(action) for action in actions]
+def said(actions: list[HookAction]) -> list[str]:
+    return [text for action in actions for text in said_by(action).texts]
 
 
-def ticked(
-    made: Hooks, seconds: float, *, start: float = 0.0, active: bool = False
-) -> list[tuple[int, str | None]]:
+def ticked(made: Hooks, seconds: float, *, start: float = 0.0, active: bool = False) -> list[tuple[int, str]]:
     found = []
     for n in range(round(seconds / 0.02)):
         now = start + n * 0.02
@@ -75,13 +80,41 @@ def test_confidence_between_two_limits() -> None:
     assert [c for c in (0.1, 0.3, 0.6) if made.on(LOW_CONFIDENCE, {"confidence": c})] == [0.3]
 
 
-def test_what_is_unknown_is_logged_and_left_out(log_lines: list[dict[str, Any]]) -> None:
-    made = hooks({"on": "moon.rises", "do": [SAY]}, {"on": INTERRUPTED, "do": [SAY]})
-    assert [line["on"] for line in log_lines if line["event"] == "hook_unknown"] == ["moon.rises"]
-    assert len(made.on(INTERRUPTED)) == 1
+def test_after_a_pause_that_does_not_count_the_silence_begins_anew() -> None:
+    made = hooks({"on": "customer.speech.timeout[timeoutSeconds=5]", "do": [SAY]})
+    assert ticked(made, 4) == []
+    made.restart(now=4.0)
+    assert ticked(made, 6, start=4.0) == [(9, "Hello?")]
 
 
-@pytest.mark.parametrize("exact", [["a", "b"], "a"])
-def test_one_of_several_sentences(exact: Any) -> None:
-    action = HookAction.model_validate({"type": "say", "exact": exact})
-    assert exact_text(action) in ("a", "b")
+def test_a_caller_who_speaks_is_asked_anew_where_the_hook_says_so() -> None:
+    options = {"timeoutSeconds": 2, "triggerMaxCount": 1, "triggerResetMode": "onUserSpeech"}
+    made = hooks({"on": "customer.speech.timeout", "do": [SAY], "options": options})
+    assert ticked(made, 10) == [(2, "Hello?")]
+    made.caller_spoke()
+    assert ticked(made, 10, start=10.0, active=True) == []
+    assert ticked(made, 10, start=20.0) == [(22, "Hello?")]
+
+
+def test_what_is_unknown_is_named_and_left_out() -> None:
+    given = [{"on": "moon.rises", "do": [SAY]}, {"on": INTERRUPTED, "do": [SAY]}]
+    plan = hook_plan(Assistant.model_validate({"hooks": given}))
+    assert plan.unreadable == ("moon.rises",)
+    assert len(Hooks(plan, now=0.0).on(INTERRUPTED)) == 1
+
+
+def test_the_farewell_of_a_silent_call_is_the_message_plans() -> None:
+    plan = hook_plan(Assistant.model_validate({"messagePlan": {"silenceTimeoutMessage": "Goodbye."}}))
+    assert plan.silence_message == "Goodbye."
+    assert hook_plan(Assistant()).silence_message is None
+
+
+def test_a_sentence_is_exact_or_the_models() -> None:
+    def says(**fields: Any) -> Exact | Prompted:
+        return said_by(HookAction.model_validate({"type": "say", **fields}))
+
+    assert says(exact="a", prompt="x") == Exact(("a",))
+    assert says(exact=["a", "b"]) == Exact(("a", "b"))
+    assert says(exact=[], prompt="x") == Prompted(("x",))
+    assert says(prompt=[{"role": "system", "content": "x"}, {"role": "user", "content": ""}]) == Prompted(("x",))
+    assert says() == Prompted(())

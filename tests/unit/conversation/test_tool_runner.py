@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 import aiohttp
@@ -11,18 +11,21 @@ import pytest
 from aiohttp import web
 
 from ari_assistant.calls.invite import header_variables
-from ari_assistant.conversation.tool_runner import Outcome, ToolRunner
+from ari_assistant.conversation.tool_outcome import Outcome
+from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.dialogue.history import Entry, History
-from ari_assistant.dialogue.template import render
 from ari_assistant.dialogue.tools import offered_tools
+from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ToolCall
 from ari_assistant.reports.messages import CallMessages
 from ari_assistant.reports.record import CallRecord
+from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.model import Model
 from ari_assistant.vapi.server import Server
 from ari_assistant.webhooks.outbox import Outbox
 from ari_assistant.webhooks.sender import WebhookSender
+from tests.support.conversation import FakeControl, fake_surroundings
 from tests.support.serving import served
 from tests.support.webhook import Webhook, webhook_server
 
@@ -36,8 +39,12 @@ class Bench:
         self.sender = sender
         self.webhook = webhook
         self.variables: JsonObject = {"first_name": "John"}
-        self.pressed: list[str] = []
+        self.control = FakeControl()
         self.tasks: list[asyncio.Task[Any]] = []
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> object:
+        self.tasks.append(asyncio.create_task(work, name=name))
+        return None
 
     def runner(self, *tools: JsonObject, **model: Any) -> ToolRunner:
         record = CallRecord(
@@ -49,27 +56,12 @@ class Bench:
         given = Model.model_validate({"provider": "openai", "tools": list(tools), **model})
         history = History()
         history.add(Entry("user", "My name is Ada.", 0.0, 1.0))
-
-        def fill(template: str, extra: Mapping[str, Any]) -> str:
-            return render(template, {**self.variables, **extra}).text
-
-        async def press(digits: str) -> None:
-            self.pressed.append(digits)
-
-        def spawn(work: Coroutine[Any, Any, Any], name: str) -> object:
-            self.tasks.append(asyncio.create_task(work, name=name))
-            return None
-
         return ToolRunner(
             offered_tools(given, may_end_call=True),
-            messages=messages,
-            sender=self.sender,
+            Variables(self.variables, history, log=get_logger("test")),
+            fake_surroundings(messages=messages, control=self.control, requests=self.sender),
+            self,
             call_id=record.id,
-            fill=fill,
-            variables=self.variables,
-            history=lambda: history,
-            press=press,
-            spawn=spawn,
         )
 
     def replies(self, kind: str, body: Any, *, status: int = 200) -> None:
@@ -225,9 +217,9 @@ async def test_keys_are_pressed_with_their_pauses(bench: Bench, monkeypatch: pyt
         pauses.append(seconds)
 
     runner = bench.runner({"type": "dtmf"})
-    monkeypatch.setattr("ari_assistant.conversation.tool_runner.asyncio.sleep", sleep)
+    monkeypatch.setattr("ari_assistant.conversation.own_tools.asyncio.sleep", sleep)
     outcome = await one(runner, "dtmf", '{"keys": "12w3W#"}')
-    assert (bench.pressed, pauses, outcome.failed) == (["12", "3", "#"], [0.5, 1.0], False)
+    assert (bench.control.pressed, pauses, outcome.failed) == (["12", "3", "#"], [0.5, 1.0], False)
     assert (await one(runner, "dtmf", '{"keys": "call me"}')).failed
 
 
