@@ -1,7 +1,8 @@
-"""Plays a caller through the turn-taking core on a simulated clock: frames in, decisions with their times out.
+"""Plays a caller through the conversation's core on a simulated clock: frames in, decisions with their times out.
 
-The core is the server's own; only what a session does with its commands is written again here, without I/O. What the
-engines hear comes from `Ears`: real ones in `benchmarks/conversation`, captured ones in the unit tests.
+The core is the server's own, and so is all that it decides. Here stands only who performs: engines that answer after a
+fixed time, and a voice that needs another. What the engines hear comes from `Ears`: real ones in
+`benchmarks/conversation`, captured ones in the unit tests.
 """
 
 from __future__ import annotations
@@ -10,25 +11,14 @@ import heapq
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ari_assistant.audio.frame import PTIME_SECONDS
-from ari_assistant.turns.endpointing import EndpointingPlan, Evidence, wait_seconds
-from ari_assistant.turns.interruption import InterruptionPlan
-from ari_assistant.turns.turn_taking import (
-    Command,
-    Interrupted,
-    OverlapPaused,
-    ReplyHeld,
-    ReplyResumed,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    TurnEnded,
-    TurnOptions,
-    TurnState,
-    TurnTaking,
-)
+from ari_assistant.conversation import actions as do
+from ari_assistant.conversation.core import ConversationCore, Greeting
+from ari_assistant.conversation.policy import ConversationPolicy
+from ari_assistant.turns.endpointing import EndpointingPlan, Rule
+from ari_assistant.turns.turn_taking import TurnOptions
 
 __all__ = [
     "CapturedEars",
@@ -36,6 +26,7 @@ __all__ = [
     "Ears",
     "Heard",
     "Latency",
+    "policy",
     "replay_overlap",
     "replay_turn",
     "runs",
@@ -60,7 +51,7 @@ class Latency:
     """When the engines answer, in seconds after they were asked."""
 
     words: float = 0.12
-    melody: float = 0.07
+    end_of_turn: float = 0.07
     voice: float = 0.12
     """From the words to the first sound of the reply."""
 
@@ -138,6 +129,136 @@ class _Clock:
             work(at)
 
 
+class _Played:
+    """One conversation: performs what the core decides."""
+
+    def __init__(self, core: ConversationCore, ears: Ears, latency: Latency, *, asked: str = "") -> None:
+        self.core = core
+        self.position = 0
+        """Frames so far."""
+        self.began = 0
+        """The first frame of the utterance."""
+        self.prepared = 0
+        self.words = ""
+        self.trace: list[tuple[int, int, str, float | None]] = []
+        self.turns_ended: list[float] = []
+        self.replied: list[float] = []
+        self.held: list[float] = []
+        self.resumed: list[float] = []
+        self.interrupted: list[float] = []
+        self.judges_overlaps = False
+        self._ears = ears
+        self._latency = latency
+        self._asked = asked
+        self._clock = _Clock()
+        self._detection = 0
+        """Of the newest pause; what was begun for an older one has been stopped."""
+        self._reply = 0
+        """The number of the reply that is prepared or waits to be heard."""
+        self._ready = 0.0
+        self._confirmed: float | None = None
+        """From when on it may be heard."""
+
+    def frame(self, speech: bool) -> None:
+        """20 ms."""
+        self.position += 1
+        now = self.now
+        self._clock.run(now)
+        self.perform(self.core.frame(speech, now=now), now)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the beginning."""
+        return self.position * PTIME_SECONDS
+
+    def perform(self, actions: Sequence[do.Action], now: float) -> None:
+        """Carry out what one event led to."""
+        for action in actions:
+            match action:
+                case do.Collect():
+                    self.began = max(0, self.position - _PRE_ROLL)
+                case do.Recognise(turn, _, over_reply):
+                    self._detection += 1
+                    if over_reply:
+                        self._judge(turn, now)
+                    else:
+                        self._recognise(turn, now)
+                case do.StopDetection():
+                    self._detection += 1
+                case do.PrepareReply(reply):
+                    self.prepared += 1
+                    self._reply, self._confirmed = reply.number, None
+                case do.Generate(reply):
+                    self._ready = now + self._latency.voice
+                    self._speak_when_ready(reply.number)
+                case do.ConfirmReply(number, not_before):
+                    self.turns_ended.append(now)
+                    self._confirmed = max(now, not_before)
+                    self._speak_when_ready(number)
+                case do.WithdrawReply() | do.CutReply():
+                    self._reply = 0
+                    if isinstance(action, do.CutReply):
+                        self.interrupted.append(now)
+                case do.HoldPlayout():
+                    self.held.append(now)
+                case do.ResumePlayout():
+                    self.resumed.append(now)
+
+    def _recognise(self, turn: int, now: float) -> None:
+        mine = self._detection
+        self._ready = float("inf")
+        text, finished = self._ears.words(self.began, self.position), self._ears.finished(self.began, self.position)
+        self.words = text
+        self.trace.append((self.began, self.position, text, finished))
+
+        def recognised(at: float) -> None:
+            if mine == self._detection:
+                self.perform(self.core.recognised(turn, text, asked=self._asked, now=at), at)
+
+        def judged(at: float) -> None:
+            if mine == self._detection:
+                self.perform(self.core.end_judged(turn, finished=finished, told=None, now=at), at)
+
+        latency = self._latency
+        self._clock.later(now + latency.words, recognised)
+        if finished is not None:
+            self._clock.later(now + max(latency.words, latency.end_of_turn), judged)
+
+    def _judge(self, turn: int, now: float) -> None:
+        if not self.judges_overlaps:
+            return
+        mine = self._detection
+        text = self._ears.words(self.began, self.position)
+        self.trace.append((self.began, self.position, text, None))
+
+        def judged(at: float) -> None:
+            if mine == self._detection:
+                self.perform(self.core.overlap_recognised(turn, text, now=at), at)
+
+        self._clock.later(now + self._latency.words, judged)
+
+    def _speak_when_ready(self, number: int) -> None:
+        if self._confirmed is None or self._ready == float("inf"):
+            return
+
+        def heard(at: float) -> None:
+            if number == self._reply:
+                self.replied.append(at)
+                self.perform(self.core.first_frame(number, now=at), at)
+
+        self._clock.later(max(self._confirmed, self._ready), heard)
+
+
+def policy(
+    endpointing: EndpointingPlan | None = None, turns: TurnOptions | None = None, **given: Any
+) -> ConversationPolicy:
+    """A conversation's policy in which no clock but that of turns ever rings."""
+    fields = {"silence_seconds": 1e9, "max_seconds": 1e9, **given}
+    return ConversationPolicy(
+        turns=turns or TurnOptions(), endpointing=endpointing or EndpointingPlan(), **fields
+    )
+
+
 def replay_turn(
     speech: Sequence[bool],
     ears: Ears,
@@ -150,64 +271,31 @@ def replay_turn(
     """A caller speaks while the assistant listens; `speech` is what the detector says of every frame. Without a `plan`
     silence alone ends the turn."""
     latency = latency or Latency()
-    machine = TurnTaking(TurnOptions())
-    heard = Heard()
-    clock = _Clock()
-    began = position = pause = 0
-    ready = 0.0
-
-    def obey(commands: list[Command], now: float) -> None:
-        nonlocal began, pause
-        for command in commands:
-            match command:
-                case SpeechStarted():
-                    began = max(0, position - _PRE_ROLL)
-                case SpeechPaused(turn):
-                    pause += 1
-                    heard.prepared += 1
-                    weigh(turn, pause, now)
-                case SpeechResumed() | Interrupted():
-                    pause += 1
-                case TurnEnded():
-                    heard.ended.append(now)
-                    speak(pause, max(now, ready, machine.may_speak_at))
-
-    def weigh(turn: int, mine: int, now: float) -> None:
-        nonlocal ready
-        ready = now + latency.words + latency.voice
-        if plan is None:
-            obey(machine.expect(turn, silence, now=now), now)
-            return
-        text, melody = ears.words(began, position), ears.finished(began, position)
-        heard.words = text
-        heard.trace.append((began, position, text, melody))
-
-        def expect(finished: float | None) -> Callable[[float], None]:
-            def work(at: float) -> None:
-                if mine == pause:
-                    wait = wait_seconds(plan, Evidence(text, finished, asked))
-                    obey(machine.expect(turn, wait, now=at), at)
-
-            return work
-
-        clock.later(now + latency.words, expect(None))
-        if melody is not None:
-            clock.later(now + max(latency.words, latency.melody), expect(melody))
-
-    def speak(mine: int, at: float) -> None:
-        def work(now: float) -> None:
-            if mine == pause and machine.state is TurnState.THINKING:
-                heard.replied.append(now)
-                machine.reply_heard(machine.turn, now=now)
-
-        clock.later(at, work)
-
+    if plan is None:
+        plan = EndpointingPlan(rules=(Rule(lambda asked, said: True, silence),))
+        ears = _Deaf()
+    core = ConversationCore(policy(plan), now=0.0)
+    played = _Played(core, ears, latency, asked=asked)
+    played.perform(core.answered(Greeting(), now=0.0), 0.0)
     for flag in speech:
-        position += 1
-        now = position * PTIME_SECONDS
-        clock.run(now)
-        obey(machine.receive_frame(flag, now=now), now)
-    return heard
+        played.frame(flag)
+    return Heard(
+        ended=played.turns_ended,
+        replied=played.replied,
+        words=played.words,
+        prepared=played.prepared,
+        trace=played.trace,
+    )
+
+
+class _Deaf:
+    """Ears that tell nothing of what was said."""
+
+    def words(self, begin: int, end: int) -> str:
+        return "something"
+
+    def finished(self, begin: int, end: int) -> float | None:
+        return None
 
 
 class Line(Protocol):
@@ -226,50 +314,17 @@ def replay_overlap(
     latency: Latency | None = None,
 ) -> Disturbed:
     """Something is heard while the assistant speaks."""
-    latency = latency or Latency()
-    machine = TurnTaking(options or TurnOptions())
-    machine.begin_turn()
-    machine.reply_heard(1, now=-2.0)
-    plan = InterruptionPlan()
-    result = Disturbed()
-    clock = _Clock()
-    began = position = pause = 0
-    held = False
-
-    def obey(commands: list[Command], now: float) -> None:
-        nonlocal began, pause, held
-        for command in commands:
-            match command:
-                case SpeechStarted():
-                    began = max(0, position - _PRE_ROLL)
-                case ReplyHeld():
-                    result.held.append(now)
-                    held = True
-                case ReplyResumed():
-                    result.resumed.append(now)
-                    held = False
-                case Interrupted():
-                    result.interrupted.append(now)
-                case SpeechResumed():
-                    pause += 1
-                case OverlapPaused(turn):
-                    pause += 1
-                    text = ears.words(began, position)
-                    result.trace.append((began, position, text, None))
-                    clock.later(now + latency.words, verdict(turn, pause, text))
-
-    def verdict(turn: int, mine: int, text: str) -> Callable[[float], None]:
-        def work(at: float) -> None:
-            if mine == pause:
-                obey(machine.overlap(turn, plan.interrupts(text), now=at), at)
-
-        return work
-
+    core = ConversationCore(policy(turns=options), now=-2.0)
+    played = _Played(core, ears, latency or Latency())
+    played.judges_overlaps = True
+    for action in core.answered(Greeting((do.Text(("reply",)),)), now=-2.0):
+        if isinstance(action, do.Say):
+            played.perform(core.first_frame(action.reply.number, now=-2.0), -2.0)
     for index in range(frames):
-        position += 1
-        now = position * PTIME_SECONDS
-        clock.run(now)
-        obey(machine.receive_frame(line.frame(index, held=held), now=now), now)
-        if result.interrupted:
+        held = len(played.held) > len(played.resumed)
+        played.frame(line.frame(index, held=held))
+        if played.interrupted:
             break
-    return result
+    return Disturbed(
+        held=played.held, resumed=played.resumed, interrupted=played.interrupted, trace=played.trace
+    )
