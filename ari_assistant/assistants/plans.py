@@ -1,13 +1,15 @@
-"""From an assistant's plans to those of `turns` and `dialogue`: what it leaves out is the installation's."""
+"""From an assistant's plans to those of `turns` and `dialogue`: what it leaves out is the installation's.
+
+Pure: what cannot be read is left out, and `unreadable_plans` says what that is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ari_assistant.dialogue.clauses import ChunkPlan
-from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.endpointing import EndpointingPlan, Rule, TranscriptionWaits, Waits
 from ari_assistant.turns.interruption import ACKNOWLEDGEMENTS, INTERRUPTIONS, InterruptionPlan
 from ari_assistant.turns.keypad import KeypadPlan
@@ -15,19 +17,27 @@ from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.turns.wait_function import DEFAULT_WAIT_FUNCTION, BadFormula, WaitFunction
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.pattern import BadPattern, Pattern
-from ari_assistant.vapi.plans import CustomEndpointingRule
+from ari_assistant.vapi.plans import CustomEndpointingRule, StartSpeakingPlan
 from ari_assistant.vapi.server import Server
 
 __all__ = [
+    "Unreadable",
     "chunk_plan",
     "endpointing_plan",
     "endpointing_server",
     "interruption_plan",
     "keypad_plan",
     "turn_options",
+    "unreadable_plans",
 ]
 
-log = get_logger("assistants.plans")
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A part of an assistant that is left out, as the log is to have it: nobody else will say why it has no effect."""
+
+    event: str
+    fields: Mapping[str, Any]
 
 
 def turn_options(assistant: Assistant, defaults: TurnOptions) -> TurnOptions:
@@ -56,29 +66,13 @@ def interruption_plan(assistant: Assistant) -> InterruptionPlan:
 
 
 def endpointing_plan(assistant: Assistant, waits: Waits) -> EndpointingPlan:
-    """`startSpeakingPlan`. A rule or a formula that cannot be read is logged and left out."""
+    """`startSpeakingPlan`. A rule that cannot be read is left out, for such a formula stands the contract's."""
     start = assistant.start_speaking_plan
     language = (assistant.transcriber.language if assistant.transcriber is not None else None) or "en"
     if start is None:
         return EndpointingPlan(waits=waits, language=language)
-    rules = []
-    for rule in start.custom_endpointing_rules or ():
-        try:
-            rules.append(_rule(rule))
-        except BadPattern as fault:
-            log.warning("endpointing_rule_unreadable", reason=str(fault))
-    function: WaitFunction | None = None
-    smart = start.smart_endpointing_plan
-    # "livekit" names a model with a formula; "vapi" and any other a heuristic, which is what ours is.
-    if (smart is not None and smart.provider == "livekit") or start.smart_endpointing_enabled == "livekit":
-        formula = (smart.wait_function if smart is not None else None) or DEFAULT_WAIT_FUNCTION
-        try:
-            function = WaitFunction(formula)
-        except BadFormula as fault:
-            log.warning("wait_function_unreadable", reason=str(fault), instead=DEFAULT_WAIT_FUNCTION)
-            function = WaitFunction(DEFAULT_WAIT_FUNCTION)
     transcription: TranscriptionWaits | None = None
-    if start.transcription_endpointing_plan is not None and smart is None:
+    if start.transcription_endpointing_plan is not None and start.smart_endpointing_plan is None:
         plan = start.transcription_endpointing_plan
         given = {
             "on_punctuation": plan.on_punctuation_seconds,
@@ -87,8 +81,25 @@ def endpointing_plan(assistant: Assistant, waits: Waits) -> EndpointingPlan:
         }
         transcription = TranscriptionWaits(**{k: v for k, v in given.items() if v is not None})
     return EndpointingPlan(
-        rules=tuple(rules), wait_function=function, transcription=transcription, waits=waits, language=language
+        rules=tuple(rule for rule in _custom_rules(start) if isinstance(rule, Rule)),
+        wait_function=_wait_function(start)[0],
+        transcription=transcription,
+        waits=waits,
+        language=language,
     )
+
+
+def unreadable_plans(assistant: Assistant) -> tuple[Unreadable, ...]:
+    """What `endpointing_plan` leaves out."""
+    start = assistant.start_speaking_plan
+    if start is None:
+        return ()
+    rules = (fault for fault in _custom_rules(start) if isinstance(fault, BadPattern))
+    found = [Unreadable("endpointing_rule_unreadable", {"reason": str(fault)}) for fault in rules]
+    if (fault := _wait_function(start)[1]) is not None:
+        fields = {"reason": str(fault), "instead": DEFAULT_WAIT_FUNCTION}
+        found.append(Unreadable("wait_function_unreadable", fields))
+    return tuple(found)
 
 
 def endpointing_server(assistant: Assistant) -> Server | None:
@@ -122,6 +133,28 @@ def chunk_plan(assistant: Assistant) -> ChunkPlan:
     if letters is not None:
         own = replace(own, minimum=int(letters))
     return replace(own, boundaries=frozenset(marks)) if marks else own
+
+
+def _custom_rules(start: StartSpeakingPlan) -> list[Rule | BadPattern]:
+    found: list[Rule | BadPattern] = []
+    for rule in start.custom_endpointing_rules or ():
+        try:
+            found.append(_rule(rule))
+        except BadPattern as fault:
+            found.append(fault)
+    return found
+
+
+def _wait_function(start: StartSpeakingPlan) -> tuple[WaitFunction | None, BadFormula | None]:
+    """The formula, and why it is not the one that was given."""
+    smart = start.smart_endpointing_plan
+    # "livekit" names a model with a formula; "vapi" and any other a heuristic, which is what ours is.
+    if not (smart is not None and smart.provider == "livekit") and start.smart_endpointing_enabled != "livekit":
+        return None, None
+    try:
+        return WaitFunction((smart.wait_function if smart is not None else None) or DEFAULT_WAIT_FUNCTION), None
+    except BadFormula as fault:
+        return WaitFunction(DEFAULT_WAIT_FUNCTION), fault
 
 
 def _rule(rule: CustomEndpointingRule) -> Rule:
