@@ -8,11 +8,12 @@ recognised, a reply's first frame, its end. Each returns what is to be done, in 
 of one event before telling the next** (`session` does); then no event is ever judged by a state that is only half true.
 
 Three tables hold every change of state, and the diagrams in `docs/turn-taking.md` are drawn from them:
-`turn_taking.TRANSITIONS` (who has the floor), `REPLY_TRANSITIONS` (the life of one reply) and `STAGE_TRANSITIONS` (what the
-conversation is about: talking, an announcement, its last words, nothing while the caller is with somebody else).
+`turn_taking.TRANSITIONS` (who has the floor), `REPLY_TRANSITIONS` (the life of one reply) and `STAGE_TRANSITIONS`
+(what the conversation is about: talking, an announcement, its last words, nothing while the caller is with somebody
+else).
 
-There is at most one reply. It is prepared when the caller pauses, confirmed when their turn is over, heard from its first
-frame on. If the caller goes on before that it is withdrawn, and nobody has known of it.
+There is at most one reply. It is prepared when the caller pauses, confirmed when their turn is over, heard from its
+first frame on. If the caller goes on before that it is withdrawn, and nobody has known of it.
 
 `now` is in seconds of one monotonic clock.
 """
@@ -483,7 +484,7 @@ class ConversationCore:
                 actions += self._generate(reply, Text((words,), is_template=False), reply.voice_ended)
             else:
                 actions += self._nothing(reply, now)
-        if not self.policy.asks_server:
+        if self.policy.endpointing_server is None:
             actions += self._expect(turn, None, None, now)
         return actions
 
@@ -885,8 +886,8 @@ class ConversationCore:
             if hook.type == "say" and isinstance(said := said_by(hook), Exact) and said.texts
         ]
         last = self.policy.end_call_message
-        if ending is SILENCE and self._hooks.silence_message:
-            last = self._hooks.silence_message
+        if ending is SILENCE and self.policy.hooks.silence_message:
+            last = self.policy.hooks.silence_message
         if last:
             texts.append(Text((last,)))
         if not texts:

@@ -1,4 +1,4 @@
-"""The assistant's own endpointing server: it is asked how long a pause must last (`call.endpointing.request`, §10.1)."""
+"""The assistant's own endpointing server: how long must a pause last (`call.endpointing.request`, §10.1)?"""
 
 from __future__ import annotations
 
@@ -45,11 +45,7 @@ class EndpointingServer:
         except ServerFailed as fault:
             return self._failed(str(fault))
         seconds = answer.get("timeoutSeconds")
-        if (
-            isinstance(seconds, bool)
-            or not isinstance(seconds, int | float)
-            or not 0 <= seconds <= _LONGEST_WAIT
-        ):
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_WAIT:
             return self._failed(f"timeoutSeconds is {seconds!r}")
         return float(seconds)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ari_assistant.assistants.plans import (
     Unreadable,
     endpointing_plan,
+    endpointing_server,
     interruption_plan,
     keypad_plan,
     turn_options,
@@ -18,6 +19,7 @@ from ari_assistant.turns.interruption import InterruptionPlan
 from ari_assistant.turns.keypad import KeypadPlan
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.server import Server
 
 __all__ = ["ConversationPolicy", "conversation_policy"]
 
@@ -42,6 +44,8 @@ class ConversationPolicy:
     """Said before the assistant hangs up."""
     end_call_phrases: tuple[str, ...] = ()
     """Whatever the assistant says that holds one of them ends the call."""
+    endpointing_server: Server | None = None
+    """Is asked at every pause how long it must last."""
     unreadable: tuple[Unreadable, ...] = ()
     """What of the assistant has no effect, for the log."""
 
@@ -61,5 +65,6 @@ def conversation_policy(assistant: Assistant, turns: TurnOptions, waits: Waits) 
         backchannels=bool(assistant.backchanneling_enabled),
         end_call_message=assistant.end_call_message,
         end_call_phrases=tuple(assistant.end_call_phrases or ()),
+        endpointing_server=endpointing_server(assistant),
         unreadable=(*unreadable_plans(assistant), *unknown),
     )

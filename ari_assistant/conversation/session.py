@@ -119,9 +119,7 @@ class Session:
 
     def _generator_of(self, resolved: ResolvedAssistant) -> ReplyGenerator:
         around = self._surroundings
-        runner = ToolRunner(
-            resolved.tools, self._variables, around, self._tasks, call_id=self._options.call_id
-        )
+        runner = ToolRunner(resolved.tools, self._variables, around, self._tasks, call_id=self._options.call_id)
         return ReplyGenerator(resolved, self._variables, around.messages, runner, self._tasks, self._clock)
 
     def _endpointing_server_of(self, resolved: ResolvedAssistant) -> EndpointingServer | None:
@@ -202,8 +200,8 @@ class Session:
                 self._log.error("recording_failed", reason=fault, hint="is the disk full, or too slow?")
 
     def _begin_assistant(self) -> None:
-        for reason in self._core.policy.unreadable:
-            self._log.warning("hook_unknown", on=reason)
+        for fault in self._core.policy.unreadable:
+            self._log.warning(fault.event, **fault.fields)
         wire = without_secrets(self._resolved.assistant.wire(), Assistant)
         self._surroundings.messages.send("assistant.started", newAssistant=wire)
 
@@ -336,9 +334,7 @@ class Session:
         self._broken = True
         self._events.clear()
         self._log.error("media_failed", exc_info=fault)
-        self._surroundings.control.end(
-            Ending("call.in-progress.error-vapifault-worker-died", f"media: {fault!r}")
-        )
+        self._surroundings.control.end(Ending("call.in-progress.error-vapifault-worker-died", f"media: {fault!r}"))
 
     # -- events in, actions out -----------------------------------------------------------------------------
 
@@ -467,7 +463,7 @@ class Session:
         try:
             words = await self._recognition.words()
             self._player.transcribed(turn)
-            now, asked, sure = self._clock.now(), self._transcript.asked, self._recognition.confidence
+            now, asked, sure = self._clock.now(), self._asked(), self._recognition.confidence
             self._tell(lambda: self._core.recognised(turn, words, asked=asked, confidence=sure, now=now))
             server = self._endpointing_server
             told = await server.wait_seconds(words or "") if server is not None else None
@@ -486,6 +482,10 @@ class Session:
         except Exception:
             self._log.exception("weighing_failed")
 
+    def _asked(self) -> str:
+        """What the assistant said last."""
+        return next((entry.text for entry in reversed(self.history.entries) if entry.role == "bot"), "")
+
     # -- speaking -------------------------------------------------------------------------------------------
 
     def _chosen(self, text: do.Text) -> str:
@@ -499,13 +499,9 @@ class Session:
 
     @staticmethod
     def _clauses_of(texts: Sequence[str]) -> list[str]:
-        return [
-            clause for text in texts for clause in ([text] if is_audio_url(text) else split_clauses(text))
-        ]
+        return [clause for text in texts for clause in ([text] if is_audio_url(text) else split_clauses(text))]
 
-    def _play(
-        self, spec: do.ReplySpec, clauses: AsyncGenerator[str, None], *, text: str | None = None
-    ) -> None:
+    def _play(self, spec: do.ReplySpec, clauses: AsyncGenerator[str, None], *, text: str | None = None) -> None:
         self._stop_reply()
         self._player.reply(spec)
         self._replying = self._tasks.spawn(self._played_to_its_end(spec, clauses, text), f"reply-{spec.turn}")

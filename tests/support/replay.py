@@ -205,9 +205,14 @@ class _Played:
                     self.resumed.append(now)
 
     def _recognise(self, turn: int, now: float) -> None:
+        if self.judges_overlaps:  # over a reply the replay ends with the interruption
+            return
         mine = self._detection
         self._ready = float("inf")
-        text, finished = self._ears.words(self.began, self.position), self._ears.finished(self.began, self.position)
+        text, finished = (
+            self._ears.words(self.began, self.position),
+            self._ears.finished(self.began, self.position),
+        )
         self.words = text
         self.trace.append((self.began, self.position, text, finished))
 
@@ -254,9 +259,7 @@ def policy(
 ) -> ConversationPolicy:
     """A conversation's policy in which no clock but that of turns ever rings."""
     fields = {"silence_seconds": 1e9, "max_seconds": 1e9, **given}
-    return ConversationPolicy(
-        turns=turns or TurnOptions(), endpointing=endpointing or EndpointingPlan(), **fields
-    )
+    return ConversationPolicy(turns=turns or TurnOptions(), endpointing=endpointing or EndpointingPlan(), **fields)
 
 
 def replay_turn(
@@ -325,6 +328,4 @@ def replay_overlap(
         played.frame(line.frame(index, held=held))
         if played.interrupted:
             break
-    return Disturbed(
-        held=played.held, resumed=played.resumed, interrupted=played.interrupted, trace=played.trace
-    )
+    return Disturbed(held=played.held, resumed=played.resumed, interrupted=played.interrupted, trace=played.trace)
