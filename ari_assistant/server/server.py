@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from pydantic import ValidationError
 
 from ari_assistant.api.app import build_app
 from ari_assistant.api.context import ApiContext
@@ -74,6 +75,7 @@ from ari_assistant.telemetry import get_logger, lines_lost
 from ari_assistant.turns.endpointing import Waits
 from ari_assistant.turns.vad import SharpEnds, SileroDetectors, SpeechDetectors, WebRtcDetectors
 from ari_assistant.turns.voice_activity import VoiceActivity
+from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
 from ari_assistant.vapi.server import Server as WebhookServer
@@ -89,6 +91,7 @@ log = get_logger("server")
 ORG_ID = file_id("org", "self-hosted")
 _DRAIN_SECONDS = 15.0
 _THREADS = 8
+_WARM_ASSISTANTS = 50
 """For files, name resolution and the built-in dialogue."""
 _PACKAGES = {
     "moonshine": ("moonshine_voice", "local"),
@@ -306,7 +309,7 @@ class Server:
         await self._ari.connected.wait()
         self._ready["ari"] = self._ready["asterisk"] = True
         stack.push_async_callback(self._drain)
-        start(warm(voice, catalogue), name="warm")
+        start(_warm(voice, catalogue), name="warm")
         # What is there now stays: a full collection would look at all of it again, and stop every call for 80 ms.
         gc.collect()
         gc.freeze()
@@ -650,6 +653,15 @@ def _ari_password(settings: Settings) -> str:
             " ari.conf",
         )
     return settings.ari_password.get_secret_value()
+
+
+async def _warm(voice: CachedVoice, catalogue: Catalogue) -> None:
+    """Have the first messages of the newest assistants ready before somebody calls."""
+    assistants = []
+    for resource in await catalogue.assistants.list(Listing(limit=_WARM_ASSISTANTS)):
+        with suppress(ValidationError):
+            assistants.append(Assistant.model_validate(resource.document))
+    await warm(voice, assistants)
 
 
 async def _start_threads() -> None:
