@@ -43,10 +43,12 @@ class EndpointingServer:
                 messagesOpenAIFormatted=[message.wire() for message in formatted],
             )
         except ServerFailed as fault:
-            return self._failed(str(fault))
+            self._failed(str(fault))
+            return None
         seconds = answer.get("timeoutSeconds")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_WAIT:
-            return self._failed(f"timeoutSeconds is {seconds!r}")
+            self._failed(f"timeoutSeconds is {seconds!r}")
+            return None
         return float(seconds)
 
     def _failed(self, reason: str) -> None:

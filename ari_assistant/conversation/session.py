@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Final, Literal
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import Pcm
@@ -59,6 +59,9 @@ from ari_assistant.vapi.hook import HookAction
 from ari_assistant.vapi.secret import without_secrets
 
 __all__ = ["Session"]
+
+_SIDES: Final[Mapping[str, Literal["system", "user", "bot"]]] = {"assistant": "bot", "user": "user"}
+"""Of a message's role (§7.8)."""
 
 Event = Callable[[], list[do.Action]]
 """Something that has happened, as the core is told of it."""
@@ -441,8 +444,7 @@ class Session:
                 self._log.info("hook", action=name)
             case do.AddMessage(role, text):
                 at = self._clock.seconds()
-                kind: Any = {"assistant": "bot", "user": "user"}.get(role, "system")
-                self.history.add(Entry(kind, self._filled(text), at, at))
+                self.history.add(Entry(_SIDES.get(role, "system"), self._filled(text), at, at))
             case do.UseTool(hook):
                 self._tasks.spawn(self._use_tool(hook), "hook-tool")
             case do.TransferCaller(destination, is_template):

@@ -34,7 +34,7 @@ class Transcript:
         """What was said so far."""
         return self._variables.history
 
-    def take(self, resolved: ResolvedAssistant) -> None:
+    def use(self, resolved: ResolvedAssistant) -> None:
         """From now on this one is the assistant."""
         self._assistant = resolved.assistant
 

@@ -52,7 +52,8 @@ class FakeMessages:
         if kind not in self.answers:
             raise ServerFailed("nobody answers")
         answer = self.answers[kind]
-        return await answer() if callable(answer) else answer
+        given: JsonObject = await answer() if callable(answer) else answer
+        return given
 
 
 class FakeControl:

@@ -36,12 +36,11 @@ class Stream:
         self.interjected.append(pcm)
 
 
-def line(rate: int = 8_000) -> tuple[AudioOutput, Stream, list[int]]:
-    began: list[int] = []
-    made = AudioOutput(rate=rate, reply_began=lambda turn, _: began.append(turn))
+def line(rate: int = 8_000) -> tuple[AudioOutput, Stream]:
+    made = AudioOutput(rate=rate)
     stream = Stream()
     made.attach(cast(MediaStream, stream))
-    return made, stream, began
+    return made, stream
 
 
 def say(made: AudioOutput, turn: int, pcm: Pcm) -> None:
@@ -51,25 +50,22 @@ def say(made: AudioOutput, turn: int, pcm: Pcm) -> None:
 
 
 def test_a_replys_beginning_is_told_once_with_its_first_frame() -> None:
-    made, stream, began = line()
+    made, stream = line()
     say(made, 3, tone(1000, 0.1))
-    assert began == [], "queued is not heard"
-    for samples in (160, 320, 800):
-        made.played(samples, 0.0)
-    assert began == [3]
+    assert [made.played(samples) for samples in (0, 160, 320, 800)] == [None, 3, None, None]
     assert np.concatenate(stream.queued).tolist() == tone(1000, 0.1).tolist()
 
 
 def test_what_was_sent_is_known_frame_by_frame() -> None:
-    made, _, _ = line()
+    made, _ = line()
     sound = tone(1000, 0.05)
     say(made, 1, sound)
     assert made.last_sent() is None
-    made.played(160, 0.0)
+    made.played(160)
     frame = made.last_sent()
     assert frame is not None
     assert frame.tolist() == sound[:160].tolist()
-    made.played(400, 0.0)
+    made.played(400)
     rest = [made.last_sent() for _ in range(3)]
     assert rest[0] is not None
     assert rest[1] is not None
@@ -78,17 +74,17 @@ def test_what_was_sent_is_known_frame_by_frame() -> None:
 
 
 def test_of_a_wideband_reply_the_lower_half_is_kept_for_the_echo_guard() -> None:
-    made, _, _ = line(16_000)
+    made, _ = line(16_000)
     say(made, 1, np.arange(640, dtype=np.int16))
-    made.played(640, 0.0)
+    made.played(640)
     frames = [made.last_sent(), made.last_sent()]
     assert [f.size for f in frames if f is not None] == [FRAME_SAMPLES, FRAME_SAMPLES]
 
 
 def test_a_held_reply_is_taken_back_and_given_again() -> None:
-    made, stream, _ = line()
+    made, stream = line()
     say(made, 1, tone(1000, 0.2))
-    made.played(160, 0.0)
+    made.played(160)
     made.playout.hold()
     assert not stream.queued
     made.interject(tone(440, 0.02))
@@ -98,7 +94,7 @@ def test_a_held_reply_is_taken_back_and_given_again() -> None:
 
 
 def test_the_background_is_there_when_the_stream_comes() -> None:
-    made = AudioOutput(rate=8_000, reply_began=lambda *_: None)
+    made = AudioOutput(rate=8_000)
     made.set_background(tone(300, 0.5))
     stream = Stream()
     made.attach(cast(MediaStream, stream))
@@ -109,7 +105,7 @@ def test_the_background_is_there_when_the_stream_comes() -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
 def test_comfort_noise_is_a_frame_that_is_barely_there(rate: int) -> None:
-    made, stream, _ = line(rate)
+    made, stream = line(rate)
     for _ in range(3):
         made.comfort()
     first, second, _ = stream.interjected
@@ -119,7 +115,7 @@ def test_comfort_noise_is_a_frame_that_is_barely_there(rate: int) -> None:
 
 
 def test_the_record_says_what_is_missing_in_the_recording_and_why() -> None:
-    made, stream, _ = line()
+    made, stream = line()
     assert made.statistics() == {"packetsSent": 50, "recordingDroppedSeconds": 0.0}
     stream.statistics["recordingDroppedSeconds"] = 3.5
     stream.recording_fault = "the disk did not keep up: 3.5 s of audio were dropped"

@@ -1,9 +1,9 @@
-"""Utterances and what is made of them."""
+"""Utterances and what is made of them: words, and whether they sound finished."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pytest
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
-from ari_assistant.conversation.recognition import NOT_UNDERSTOOD, Recognition
+from ari_assistant.conversation.recognition import Recognition
+from ari_assistant.conversation.tasks import ConversationTasks
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.providers.errors import ProviderUnavailable
 from ari_assistant.telemetry import get_logger
@@ -47,26 +48,27 @@ class Ears:
         return 0.7
 
 
-def listening(ears: Ears, used: Consumption, *, melody: bool = True) -> Recognition:
+@pytest.fixture
+async def tasks() -> AsyncGenerator[ConversationTasks, None]:
+    async with ConversationTasks() as owned:
+        yield owned
+
+
+def listening(ears: Ears, used: Consumption, tasks: ConversationTasks, *, judges_ends: bool = True) -> Recognition:
     nobody: Any = None
-    cast = ResolvedAssistant(Assistant(), nobody, None, nobody, ears, None, {})
-
-    def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        return asyncio.get_running_loop().create_task(work, name=name)
-
-    return Recognition(
-        cast, used, rate=8_000, end_of_turn=ears if melody else None, spawn=spawn, log=get_logger("test")
-    )
+    resolved = ResolvedAssistant(Assistant(), nobody, None, nobody, ears, None, {})
+    model = ears if judges_ends else None
+    return Recognition(resolved, used, tasks, model, rate=8_000, log=get_logger("test"))
 
 
 def speak(made: Recognition, frames: int) -> None:
     for _ in range(frames):
-        made.receive(VOICE, VOICE)
+        made.receive_frame(VOICE, VOICE)
 
 
-async def test_an_utterance_is_recognised_with_what_came_before_it() -> None:
+async def test_an_utterance_is_recognised_with_what_came_before_it(tasks: ConversationTasks) -> None:
     ears, used = Ears(), Consumption()
-    made = listening(ears, used)
+    made = listening(ears, used, tasks)
     speak(made, 20)
     made.collect()
     speak(made, 10)
@@ -77,9 +79,9 @@ async def test_an_utterance_is_recognised_with_what_came_before_it() -> None:
     assert len(ears.heard) == 1
 
 
-async def test_what_is_recognised_in_vain_is_on_its_own_bill() -> None:
+async def test_what_is_recognised_in_vain_is_on_its_own_bill(tasks: ConversationTasks) -> None:
     ears, used = Ears(), Consumption()
-    made = listening(ears, used)
+    made = listening(ears, used, tasks)
     made.collect()
     speak(made, 50)
     made.recognise()
@@ -88,15 +90,15 @@ async def test_what_is_recognised_in_vain_is_on_its_own_bill() -> None:
     speak(made, 50)
     made.recognise()
     await made.words()
-    made.taken()
+    made.commit()
     assert made.wasted_seconds == pytest.approx(1.0)
     assert used.heard_seconds == pytest.approx(2.0)
 
 
-async def test_who_waits_for_withdrawn_words_is_told_by_cancellation() -> None:
+async def test_who_waits_for_withdrawn_words_is_told_by_cancellation(tasks: ConversationTasks) -> None:
     ears = Ears()
     ears.hold.clear()
-    made = listening(ears, Consumption())
+    made = listening(ears, Consumption(), tasks)
     made.collect()
     speak(made, 50)
     made.recognise()
@@ -107,9 +109,9 @@ async def test_who_waits_for_withdrawn_words_is_told_by_cancellation() -> None:
         await waiting
 
 
-async def test_a_click_is_not_recognised_and_faults_are_values() -> None:
+async def test_a_click_is_not_recognised_and_faults_are_values(tasks: ConversationTasks) -> None:
     ears = Ears()
-    made = listening(ears, Consumption())
+    made = listening(ears, Consumption(), tasks)
     made.collect()
     speak(made, 3)
     made.recognise()
@@ -118,16 +120,16 @@ async def test_a_click_is_not_recognised_and_faults_are_values() -> None:
     ears.fails = True
     speak(made, 50)
     made.recognise(afresh=True)
-    assert await made.words() is NOT_UNDERSTOOD
+    assert await made.words() is None
     assert await made.finished() is None
     ears.fault = KeyError("a fault of ours")
     made.recognise(afresh=True)
-    assert await made.words() is NOT_UNDERSTOOD
+    assert await made.words() is None
     assert await made.finished() is None
 
 
-async def test_without_an_end_of_turn_model_there_is_no_opinion() -> None:
-    made = listening(Ears(), Consumption(), melody=False)
+async def test_without_an_end_of_turn_model_there_is_no_opinion(tasks: ConversationTasks) -> None:
+    made = listening(Ears(), Consumption(), tasks, judges_ends=False)
     made.collect()
     speak(made, 50)
     made.recognise()

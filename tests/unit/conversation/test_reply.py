@@ -168,7 +168,8 @@ async def test_tools_wait_until_the_reply_is_confirmed_and_the_callers_words_are
         assert not first.done()
         made.reply.confirm(not_before=0.0)
         assert await first == CallsTools()
-        assert made.tools == made.messages.asked == [], "whoever says the reply comes first"
+        assert made.tools == [], "whoever says the reply comes first"
+        assert made.messages.asked == []
         assert [step async for step in steps] == ["Just a sec.", "Hello there.", "How are you?"]
         assert made.tools == ["tool_calls", "tool_call_result"]
 

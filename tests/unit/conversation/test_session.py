@@ -307,10 +307,6 @@ async def test_while_somebody_else_has_the_caller_no_clock_word_or_key_of_ours_c
         call.session.step_aside()
         await call.passes(6.0, voice=True)
         call.session.key("1")
-        call.session.say_soon("A tool is late.", preface=False)
-        call.session.speak_by_prompt(["Say something."])
-        call.session.caller_wrote("Hello?")
-        call.session.hang_up()
         await call.passes(10.0)
         assert call.ended == []
         assert call.stream.queued == 0

@@ -73,5 +73,5 @@ def test_the_system_prompt_is_that_of_the_assistant_who_speaks_now() -> None:
     made = transcript(FakeMessages(), name="Ada")
     assert made.openai_messages() == []
     for prompt in ("You serve {{name}}.", "You sell to {{name}}."):
-        made.take(resolved_assistant(model={"provider": "openai", "systemPrompt": prompt}))
+        made.use(resolved_assistant(model={"provider": "openai", "systemPrompt": prompt}))
         assert made.openai_messages() == [{"role": "system", "content": prompt.replace("{{name}}", "Ada")}]
