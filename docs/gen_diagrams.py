@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ari_assistant.conversation import reply_life, stages
 from ari_assistant.reports import call_state as calls
 from ari_assistant.turns import turn_taking as turns
 
@@ -17,7 +18,7 @@ def diagram(table: Mapping[Any, Mapping[Any, Enum]], start: Enum) -> str:
     """A Mermaid state diagram."""
 
     def name(state: Enum) -> str:
-        return str(state.value).replace("-", "_")
+        return str(state.value).replace("-", "_").replace(" ", "_")
 
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {name(start)}"]
     for state, row in table.items():
@@ -29,6 +30,8 @@ def rendered(text: str) -> str:
     """`text` with the diagrams between its marks replaced."""
     for mark, drawn in (
         ("turns", diagram(turns.TRANSITIONS, turns.TurnState.LISTENING)),
+        ("reply", diagram(reply_life.REPLY_TRANSITIONS, reply_life.ReplyState.PREPARING)),
+        ("stages", diagram(stages.STAGE_TRANSITIONS, stages.Stage.WAITING)),
         ("calls", diagram(calls.TRANSITIONS, calls.CallState.RINGING)),
     ):
         begin, end = f"<!-- {mark} begin -->", f"<!-- {mark} end -->"

@@ -75,6 +75,8 @@ from ari_assistant.conversation.hooks import (
     said_by,
 )
 from ari_assistant.conversation.policy import ConversationPolicy
+from ari_assistant.conversation.reply_life import LiveReply, ReplyEvent, ReplyKind, ReplyState
+from ari_assistant.conversation.stages import STAGE_TRANSITIONS, Stage, StageEvent
 from ari_assistant.turns.completeness import Completeness, judge
 from ari_assistant.turns.endpointing import Evidence, wait_seconds
 from ari_assistant.turns.idle import SilenceTimer
@@ -100,16 +102,10 @@ from ari_assistant.vapi.hook import HookAction
 
 __all__ = [
     "CALLER",
-    "REPLY_TRANSITIONS",
-    "STAGE_TRANSITIONS",
     "ConversationCore",
     "Greeting",
-    "ReplyEvent",
     "ReplyOutcome",
-    "ReplyState",
     "Role",
-    "Stage",
-    "StageEvent",
 ]
 
 _HANG_SECONDS = 3.0
@@ -125,100 +121,6 @@ _FIRST_OWN_TURN = 1_000_000
 """Turn numbers of what is said without being an answer: no utterance has these."""
 
 
-class ReplyState(Enum):
-    """Where a reply is in its life."""
-
-    PREPARING = "preparing"
-    EMPTY = "empty"
-    CONFIRMED = "confirmed"
-    HEARD = "heard"
-    OVER = "over"
-    CUT = "cut"
-    WITHDRAWN = "withdrawn"
-
-
-class ReplyEvent(Enum):
-    """What can happen to it."""
-
-    CONFIRM = "confirm"
-    """The caller has finished."""
-    NOTHING = "nothing to say"
-    """Nothing was understood, or it failed."""
-    FIRST_FRAME = "first frame"
-    DONE = "done"
-    """All of it has been heard."""
-    CUT = "cut"
-    """Something else takes the floor."""
-    WITHDRAW = "withdraw"
-    """The caller goes on."""
-
-
-_R, _E = ReplyState, ReplyEvent
-REPLY_TRANSITIONS: Final[dict[ReplyState, dict[ReplyEvent, ReplyState]]] = {
-    _R.PREPARING: {_E.CONFIRM: _R.CONFIRMED, _E.NOTHING: _R.EMPTY, _E.WITHDRAW: _R.WITHDRAWN},
-    _R.EMPTY: {_E.CONFIRM: _R.OVER, _E.WITHDRAW: _R.WITHDRAWN},
-    _R.CONFIRMED: {
-        _E.FIRST_FRAME: _R.HEARD,
-        _E.NOTHING: _R.OVER,
-        _E.DONE: _R.OVER,
-        _E.CUT: _R.CUT,
-        _E.WITHDRAW: _R.WITHDRAWN,
-    },
-    _R.HEARD: {_E.NOTHING: _R.OVER, _E.DONE: _R.OVER, _E.CUT: _R.CUT},
-    _R.OVER: {},
-    _R.CUT: {},
-    _R.WITHDRAWN: {},
-}
-
-
-class Stage(Enum):
-    """What the conversation is about."""
-
-    WAITING = "waiting"
-    """The call has not been answered."""
-    TALKING = "talking"
-    ASIDE = "aside"
-    """The caller is with somebody else: nothing is said, heard or done here."""
-    ANNOUNCING = "announcing"
-    """Something is said that cannot be interrupted; afterwards they talk on."""
-    CLOSING = "closing"
-    """The last words are said."""
-    OVER = "over"
-
-
-class StageEvent(Enum):
-    """What can happen to it."""
-
-    ANSWERED = "answered"
-    STEP_ASIDE = "step aside"
-    COME_BACK = "come back"
-    ANNOUNCE = "announce"
-    ANNOUNCED = "announced"
-    LAST_WORDS = "last words"
-    END = "end"
-
-
-_S, _T = Stage, StageEvent
-STAGE_TRANSITIONS: Final[dict[Stage, dict[StageEvent, Stage]]] = {
-    _S.WAITING: {_T.ANSWERED: _S.TALKING, _T.END: _S.OVER},
-    _S.TALKING: {
-        _T.STEP_ASIDE: _S.ASIDE,
-        _T.ANNOUNCE: _S.ANNOUNCING,
-        _T.LAST_WORDS: _S.CLOSING,
-        _T.END: _S.OVER,
-    },
-    _S.ASIDE: {_T.COME_BACK: _S.TALKING, _T.END: _S.OVER},
-    _S.ANNOUNCING: {
-        _T.ANNOUNCED: _S.TALKING,
-        _T.STEP_ASIDE: _S.ASIDE,
-        _T.LAST_WORDS: _S.CLOSING,
-        _T.END: _S.OVER,
-    },
-    _S.CLOSING: {_T.STEP_ASIDE: _S.ASIDE, _T.END: _S.OVER},
-    _S.OVER: {},
-}
-
-
 class Role(Enum):
     """What somebody else than the assistant does in the conversation."""
 
@@ -230,41 +132,6 @@ class Role(Enum):
 
 CALLER: Final = "caller"
 """The party that every conversation has."""
-
-
-class _Kind(Enum):
-    ANSWER = "answer"
-    """To what the caller said."""
-    PROMPTED = "prompted"
-    """The model speaks of its own accord."""
-    FIXED = "fixed"
-    EXCUSE = "excuse"
-    """The caller was not understood."""
-    ANNOUNCEMENT = "announcement"
-    LAST_WORDS = "last words"
-
-
-@dataclass(slots=True)
-class _Reply:
-    spec: ReplySpec
-    kind: _Kind
-    state: ReplyState
-    awaits_words: bool = False
-    voice_ended: float = 0.0
-    """When the caller was last heard before it."""
-    preface: tuple[Text, ...] = ()
-    """What it took along; given back when it is withdrawn unconfirmed."""
-
-    def step(self, event: ReplyEvent) -> bool:
-        target = REPLY_TRANSITIONS[self.state].get(event)
-        if target is None:
-            return False
-        self.state = target
-        return True
-
-    @property
-    def confirmed(self) -> bool:
-        return self.state in (ReplyState.CONFIRMED, ReplyState.HEARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +166,7 @@ class ConversationCore:
         self.policy = policy
         self.turns = TurnTaking(policy.turns, now=now)
         self.stage = Stage.WAITING
-        self.reply: _Reply | None = None
+        self.reply: LiveReply | None = None
         self.on_hold = False
         self._roles: dict[str, Role] = {CALLER: Role.SPEAKS}
         self._numbers = count(1)
@@ -408,14 +275,14 @@ class ConversationCore:
         """Say something that cannot be interrupted; `Announced` comes when it has been heard."""
         if not self._go(StageEvent.ANNOUNCE):
             return [Announced()]
-        return [*self._drop(), *self._say(texts, _Kind.ANNOUNCEMENT, protected=True)]
+        return [*self._drop(), *self._say(texts, ReplyKind.ANNOUNCEMENT, protected=True)]
 
     def announce_and_end(self, texts: tuple[Text, ...], ending: Ending, *, now: float) -> list[Action]:
         """Say something that cannot be interrupted, and end the call."""
         if not self._go(StageEvent.LAST_WORDS):
             return []
         self._closing, self._closing_since = ending, now
-        return [*self._drop(), *self._say(texts, _Kind.LAST_WORDS, protected=True)]
+        return [*self._drop(), *self._say(texts, ReplyKind.LAST_WORDS, protected=True)]
 
     def media_left(self, ending: Ending) -> list[Action]:
         """Nothing can be heard or said here any more. While the caller is handed over that matters only if they come
@@ -478,7 +345,7 @@ class ConversationCore:
             if self.reply is not reply:  # a hook has spoken instead
                 pass
             elif words is None:
-                reply.kind = _Kind.EXCUSE
+                reply.kind = ReplyKind.EXCUSE
                 actions.append(SayNotUnderstood(reply.spec))
             elif words:
                 actions += self._generate(reply, Text((words,), is_template=False), reply.voice_ended)
@@ -540,7 +407,7 @@ class ConversationCore:
             return []
         actions = self._drop()
         self._utterance_began = now
-        reply = self._begin(self.turns.begin_turn(), _Kind.ANSWER)
+        reply = self._begin(self.turns.begin_turn(), ReplyKind.ANSWER)
         return actions + self._generate(reply, text, now)
 
     # -- what the player of replies tells -------------------------------------------------------------------
@@ -575,16 +442,16 @@ class ConversationCore:
         reply = self.reply
         return self._nothing(reply, now) if reply is not None and reply.spec.number == number else []
 
-    def _after(self, reply: _Reply, outcome: ReplyOutcome, now: float) -> list[Action]:
+    def _after(self, reply: LiveReply, outcome: ReplyOutcome, now: float) -> list[Action]:
         """What a reply leads to that was heard."""
         match reply.kind:
-            case _Kind.LAST_WORDS:
+            case ReplyKind.LAST_WORDS:
                 return self._end(self._closing)
-            case _Kind.ANNOUNCEMENT:
+            case ReplyKind.ANNOUNCEMENT:
                 self._go(StageEvent.ANNOUNCED)
                 self._restart_clocks(now)
                 return [Announced()]
-            case _Kind.EXCUSE:
+            case ReplyKind.EXCUSE:
                 return []
         if self.stage is not Stage.TALKING:
             return []
@@ -705,7 +572,7 @@ class ConversationCore:
         if self.stage is not Stage.TALKING:
             return []
         actions = self._drop()
-        reply = self._begin(turn, _Kind.ANSWER, confirmed=False)
+        reply = self._begin(turn, ReplyKind.ANSWER, confirmed=False)
         reply.awaits_words, reply.voice_ended = True, voice_ended
         prepare = PrepareReply(reply.spec, voice_ended)
         return [*actions, Recognise(turn, afresh=afresh, over_reply=False), prepare]
@@ -763,41 +630,43 @@ class ConversationCore:
     def _is_current(self, number: int) -> bool:
         return self.reply is not None and self.reply.spec.number == number
 
-    def _begin(self, turn: int, kind: _Kind, *, confirmed: bool = True, protected: bool = False) -> _Reply:
-        source: Literal["model", "force-say"] = "model" if kind in (_Kind.ANSWER, _Kind.PROMPTED) else "force-say"
+    def _begin(self, turn: int, kind: ReplyKind, *, confirmed: bool = True, protected: bool = False) -> LiveReply:
+        source: Literal["model", "force-say"] = (
+            "model" if kind in (ReplyKind.ANSWER, ReplyKind.PROMPTED) else "force-say"
+        )
         not_before = self.turns.may_speak_at if confirmed and not protected else float("-inf")
         spec = ReplySpec(next(self._numbers), turn, source, confirmed, protected, not_before)
-        self.reply = _Reply(spec, kind, ReplyState.CONFIRMED if confirmed else ReplyState.PREPARING)
+        self.reply = LiveReply(spec, kind, ReplyState.CONFIRMED if confirmed else ReplyState.PREPARING)
         return self.reply
 
     def _greet(self, greeting: Greeting, *, turn: int) -> list[Action]:
         if greeting.texts:
-            return self._say(greeting.texts, _Kind.FIXED, protected=greeting.protected, turn=turn)
+            return self._say(greeting.texts, ReplyKind.FIXED, protected=greeting.protected, turn=turn)
         if greeting.by_model:
-            return [self._prompted(self._begin(turn, _Kind.PROMPTED), ())]
+            return [self._prompted(self._begin(turn, ReplyKind.PROMPTED), ())]
         return []
 
     def _say(
-        self, texts: tuple[Text, ...], kind: _Kind, *, protected: bool = False, turn: int | None = None
+        self, texts: tuple[Text, ...], kind: ReplyKind, *, protected: bool = False, turn: int | None = None
     ) -> list[Action]:
         reply = self._begin(next(self._own_turns) if turn is None else turn, kind, protected=protected)
         return [Say(reply.spec, texts)]
 
-    def _generate(self, reply: _Reply, text: Text, ended: float) -> list[Action]:
+    def _generate(self, reply: LiveReply, text: Text, ended: float) -> list[Action]:
         reply.preface, self._preface = self._preface, ()
         return [Generate(reply.spec, Words(text, self._utterance_began, ended), (), reply.preface)]
 
-    def _prompted(self, reply: _Reply, prompts: tuple[Text, ...]) -> Generate:
+    def _prompted(self, reply: LiveReply, prompts: tuple[Text, ...]) -> Generate:
         preface, self._preface = self._preface, ()
         return Generate(reply.spec, None, prompts, preface)
 
-    def _nothing(self, reply: _Reply, now: float) -> list[Action]:
+    def _nothing(self, reply: LiveReply, now: float) -> list[Action]:
         """There is nothing to be said: the turn is over once the caller has finished it."""
         if not reply.step(ReplyEvent.NOTHING) or reply.state is ReplyState.EMPTY:
             return []
         return [*self._forget(), *self._close(reply, now), *self._after(reply, ReplyOutcome(), now)]
 
-    def _close(self, reply: _Reply, now: float) -> list[Action]:
+    def _close(self, reply: LiveReply, now: float) -> list[Action]:
         """A reply is over: write it down, and give the floor back."""
         self.reply = None
         self._awaited_since = None
@@ -857,11 +726,11 @@ class ConversationCore:
         if preface or self.reply is not None:
             self._preface += (text,)
             return []
-        return self._say((text,), _Kind.FIXED)
+        return self._say((text,), ReplyKind.FIXED)
 
     def _speak_by_prompt(self, prompts: tuple[Text, ...]) -> list[Action]:
         actions = self._drop()
-        reply = self._begin(next(self._own_turns), _Kind.PROMPTED)
+        reply = self._begin(next(self._own_turns), ReplyKind.PROMPTED)
         return [*actions, self._prompted(reply, prompts)]
 
     def _added(self, hook: HookAction, now: float) -> list[Action]:

@@ -217,8 +217,6 @@ class ReplyHeld:
     """Fall silent, and be ready to go on."""
 
     turn: int
-    voice_started: float
-    """When the voice over the reply began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +231,6 @@ class Interrupted:
     """Cut the reply; the utterance of `turn` goes on being collected."""
 
     turn: int
-    voice_started: float
-    """When the interrupting speech began."""
     cuts_in: bool
     """The reply had just begun: it was the assistant who had interrupted the caller."""
 
@@ -435,7 +431,7 @@ class TurnTaking:
         if self.state is TurnState.OVERLAPPING:
             if options.num_words == 0 and voice >= options.hold_seconds and self._step(TurnEvent.HOLD):
                 self._judging = True
-                commands.append(ReplyHeld(self.turn, self._voice_started))
+                commands.append(ReplyHeld(self.turn))
             elif options.num_words and voice >= (self._partials + 1) * options.partial_seconds:
                 self._partials += 1
                 self._judging = True
@@ -466,7 +462,7 @@ class TurnTaking:
         self._interrupted_at = self._voice_started
         cuts_in = self._voice_started - self._reply_began < self.options.cut_in_seconds
         self._reply = None
-        commands: list[Command] = [Interrupted(self.turn, self._voice_started, cuts_in)]
+        commands: list[Command] = [Interrupted(self.turn, cuts_in)]
         if silent:
             self._wait = None
             commands.append(SpeechPaused(self.turn, self.last_voice))

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from ari_assistant.audio.frame import Pcm
+from ari_assistant.conversation.core import Greeting
 from ari_assistant.conversation.session import Session
 from ari_assistant.media.handle import MediaStream
 
@@ -86,11 +87,11 @@ class _EchoSession(Session):
         self._brain = self._brain_of(stream)
         await super().run(stream, started_ms=started_ms)
 
-    def _open(self) -> None:
-        pass
+    def _greeting(self) -> Greeting:
+        return Greeting()
 
     def tick(self, now: float) -> None:
-        """See `media.handle.Listener`: nobody waits for anything."""
+        """Nobody waits for anything."""
 
     def played(self, samples: int, now: float) -> None:
         """See `media.handle.Listener`."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ari_assistant.conversation import actions as do
-from ari_assistant.conversation.core import Greeting, ReplyOutcome, Role, Stage
+from ari_assistant.conversation.core import Greeting, ReplyOutcome, Role
 from ari_assistant.conversation.ending import (
     ASSISTANT_ENDED,
     END_PHRASE,
@@ -17,6 +17,7 @@ from ari_assistant.conversation.ending import (
     Ending,
 )
 from ari_assistant.conversation.policy import ConversationPolicy, conversation_policy
+from ari_assistant.conversation.stages import Stage
 from ari_assistant.turns.endpointing import Waits
 from ari_assistant.turns.keypad import KeypadPlan
 from ari_assistant.turns.turn_taking import TurnOptions, TurnState

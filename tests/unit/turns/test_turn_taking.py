@@ -151,12 +151,12 @@ def test_a_voice_over_the_reply_silences_it_at_once_and_its_words_interrupt_it()
     began = stage.now
     assert stage.speaks(0.08) == [SpeechStarted(2)]
     began = round(began, 6)
-    assert stage.speaks(0.02) == [ReplyHeld(2, began)]
+    assert stage.speaks(0.02) == [ReplyHeld(2)]
     assert stage.speaks(0.4) == []
     ended = stage.now
     assert stage.is_silent(0.3) == [OverlapPaused(2)]
     verdict = stage.machine.overlap(2, True, now=stage.now)
-    assert verdict == [Interrupted(2, began, cuts_in=False), SpeechPaused(2, ended)]
+    assert verdict == [Interrupted(2, cuts_in=False), SpeechPaused(2, ended)]
     assert stage.state == "pausing"
 
 
