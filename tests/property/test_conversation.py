@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ari_assistant.conversation import actions as do
@@ -26,6 +26,11 @@ SAY = {"type": "say", "exact": "Are you there?"}
 PROMPT = {"type": "say", "prompt": "Say something kind."}
 WRITES = {"type": "message.add", "message": {"role": "user", "content": "Hello?"}}
 ELSEWHERE = Destination.model_validate({"type": "sip", "sipUri": "sip:1@pbx.example"})
+
+KEYPAD = {
+    "silenceTimeoutSeconds": SILENCE_SECONDS,
+    "keypadInputPlan": {"enabled": True, "delimiters": "#", "timeoutSeconds": 0},
+}
 
 assistants = st.fixed_dictionaries(
     {
@@ -131,6 +136,8 @@ def does(scene: CoreScene, kind: str, value: Any) -> None:
 
 
 @given(assistants, steps)
+@example(KEYPAD, [("voice", 50), ("silence", 60), ("key", "#")])
+@example(KEYPAD, [("writes", False), ("voice", 50), ("silence", 60), ("key", "#"), ("key", "1")])
 def test_every_change_of_state_is_in_its_table_and_a_silent_line_ends(
     document: dict[str, Any], script: list[tuple[str, Any]]
 ) -> None:
