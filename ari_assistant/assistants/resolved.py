@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import aiohttp
 from pydantic import ValidationError
 
-from ari_assistant.assistants.model_providers import ModelChoice, rules_config
+from ari_assistant.assistants.model_providers import ModelChoice
 from ari_assistant.assistants.provider_access import ProviderAccess, access_for
 from ari_assistant.assistants.speech_providers import SpeechChoice
+from ari_assistant.dialogue.rules.config import rules_config
 from ari_assistant.dialogue.template import TemplateRenderer
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.providers.model import Model
