@@ -56,6 +56,19 @@ class MessageBuilder(Protocol):
         """The whole message."""
 
 
+@dataclass(frozen=True, slots=True)
+class _VoiceRequests:
+    """See `VoiceRequests`."""
+
+    webhooks: WebhookSender
+    messages: MessageBuilder
+    call_id: str
+
+    def post(self, server: Server, text: str, rate: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        message = self.messages.build("voice-request", text=text, sampleRate=rate)
+        return self.webhooks.open(server, message, call_id=self.call_id)
+
+
 class AssistantResolver:
     """Looks up tools, keys and credentials, and chooses the providers, for every call."""
 
@@ -89,17 +102,12 @@ class AssistantResolver:
             except WebhookFailed as fault:
                 log.warning("transcriber_credential_missing", call_id=call_id, reason=str(fault))
         listener = self._speech.listener(assistant, access, headers)
-
-        def ask_voice(server: Server, text: str, rate: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-            message = messages.build("voice-request", text=text, sampleRate=rate)
-            return self._webhooks.open(server, message, call_id=call_id)
-
         model = self._models.choose(assistant, fill, access)
         return ResolvedAssistant(
             assistant=assistant,
             model=model,
             analyst=self._models.remote(assistant, access),
-            voice=self._speech.voice(assistant, access, ask_voice),
+            voice=self._speech.voice(assistant, access, _VoiceRequests(self._webhooks, messages, call_id)),
             transcriber=listener.transcriber,
             stream=listener.stream,
             tools=offered_tools(
