@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ari_assistant.api.crud import Crud, partial, stored
 from ari_assistant.api.errors import ApiFault
-from ari_assistant.assistants.model_providers import rules_config
+from ari_assistant.dialogue.rules.config import rules_config
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import validation_messages

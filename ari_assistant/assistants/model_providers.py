@@ -11,7 +11,7 @@ from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ari_assistant.assistants.provider_access import ProviderAccess, canonical, fell_back
-from ari_assistant.dialogue.rules.config import RulesConfig
+from ari_assistant.dialogue.rules.config import RulesConfig, rules_config
 from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.template import TemplateRenderer, fill_for_speech
 from ari_assistant.providers.fallback import FallbackModel
@@ -26,7 +26,7 @@ from ari_assistant.webhooks.url_policy import UrlPolicy
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["ChatEndpoint", "ModelChoice", "metadata_fields", "rules_config"]
+__all__ = ["ChatEndpoint", "ModelChoice", "metadata_fields"]
 
 _MAX_CLIENTS = 64
 
@@ -38,14 +38,6 @@ class ChatEndpoint:
         self.url = url or (CHAT_PROVIDERS["openai"] if api_key else None)
         self.api_key = api_key
         self.model = model or "gpt-4.1-mini"
-
-
-def rules_config(assistant: Assistant) -> RulesConfig:
-    """The built-in dialogue's part of an assistant. Raises pydantic.ValidationError, with the paths as they
-    are below `model`."""
-    if assistant.model is None or assistant.model.provider != BUILT_IN:
-        return RulesConfig()
-    return RulesConfig.model_validate(assistant.model.model_extra or {})
 
 
 def metadata_fields(assistant: Assistant, envelope: JsonObject) -> JsonObject:

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import aiohttp
 from pydantic import ValidationError
 
-from ari_assistant.assistants.model_providers import ModelChoice, rules_config
+from ari_assistant.assistants.model_providers import ModelChoice
 from ari_assistant.assistants.provider_access import ProviderAccess, access_for
 from ari_assistant.assistants.speech_providers import SpeechChoice
+from ari_assistant.dialogue.rules.config import rules_config
 from ari_assistant.dialogue.template import TemplateRenderer
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.providers.model import Model
@@ -28,7 +29,7 @@ from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.tool import Tool, tool_schema
 from ari_assistant.webhooks.sender import WebhookFailed, WebhookSender
 
-__all__ = ["AssistantResolver", "ResolvedAssistant"]
+__all__ = ["AssistantResolver", "ResolvedAssistant", "tools_for"]
 
 log = get_logger("assistants.resolved")
 
@@ -53,6 +54,19 @@ class MessageBuilder(Protocol):
 
     def build(self, kind: str, **fields: Any) -> JsonObject:
         """The whole message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _VoiceRequests:
+    """See `VoiceRequests`."""
+
+    webhooks: WebhookSender
+    messages: MessageBuilder
+    call_id: str
+
+    def post(self, server: Server, text: str, rate: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        message = self.messages.build("voice-request", text=text, sampleRate=rate)
+        return self.webhooks.open(server, message, call_id=self.call_id)
 
 
 class AssistantResolver:
@@ -88,42 +102,42 @@ class AssistantResolver:
             except WebhookFailed as fault:
                 log.warning("transcriber_credential_missing", call_id=call_id, reason=str(fault))
         listener = self._speech.listener(assistant, access, headers)
-
-        def ask_voice(server: Server, text: str, rate: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-            message = messages.build("voice-request", text=text, sampleRate=rate)
-            return self._webhooks.open(server, message, call_id=call_id)
-
         model = self._models.choose(assistant, fill, access)
         return ResolvedAssistant(
             assistant=assistant,
             model=model,
             analyst=self._models.remote(assistant, access),
-            voice=self._speech.voice(assistant, access, ask_voice),
+            voice=self._speech.voice(assistant, access, _VoiceRequests(self._webhooks, messages, call_id)),
             transcriber=listener.transcriber,
             stream=listener.stream,
-            tools=offered_tools(
-                assistant.model,
-                [*await self._stored_tools(assistant), *_hand_over(assistant)],
-                # The built-in dialogue hangs up where the operator wrote `then: hang-up`.
-                may_end_call=bool(assistant.end_call_function_enabled) or model.name == BUILT_IN,
-            ),
+            tools=await tools_for(model, assistant, self._catalogue),
         )
 
-    async def _stored_tools(self, assistant: Assistant) -> list[Tool]:
-        model = assistant.model
-        ids = list((model.tool_ids or ()) if model else ())
-        ids += [str(ref.get("toolId")) for ref in ((model.tool_refs or ()) if model else ()) if ref.get("toolId")]
-        found: list[Tool] = []
-        for tool_id in ids:
-            resource = await self._catalogue.tools.get(tool_id)
-            if resource is None:
-                log.warning("tool_unknown", id=tool_id)
-                continue
-            try:
-                found.append(tool_schema.validate_python(resource.document))
-            except ValidationError as fault:
-                log.warning("tool_unreadable", id=tool_id, reason="; ".join(validation_messages(fault)))
-        return found
+
+async def tools_for(model: Model, assistant: Assistant, catalogue: Catalogue) -> dict[str, Offered]:
+    """What an assistant's model is offered: the tools of the assistant itself, those stored under its `toolIds`, and
+    how callers are handed over. A tool that is missing or cannot be read is logged and left out."""
+    tools = [*await _stored_tools(assistant, catalogue), *_hand_over(assistant)]
+    # The built-in dialogue hangs up where the operator wrote `then: hang-up`.
+    may_end_call = bool(assistant.end_call_function_enabled) or model.name == BUILT_IN
+    return offered_tools(assistant.model, tools, may_end_call=may_end_call)
+
+
+async def _stored_tools(assistant: Assistant, catalogue: Catalogue) -> list[Tool]:
+    model = assistant.model
+    ids = list((model.tool_ids or ()) if model else ())
+    ids += [str(ref.get("toolId")) for ref in ((model.tool_refs or ()) if model else ()) if ref.get("toolId")]
+    found: list[Tool] = []
+    for tool_id in ids:
+        resource = await catalogue.tools.get(tool_id)
+        if resource is None:
+            log.warning("tool_unknown", id=tool_id)
+            continue
+        try:
+            found.append(tool_schema.validate_python(resource.document))
+        except ValidationError as fault:
+            log.warning("tool_unreadable", id=tool_id, reason="; ".join(validation_messages(fault)))
+    return found
 
 
 def _hand_over(assistant: Assistant) -> list[Tool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from ari_assistant.assistants.provider_access import ProviderAccess, canonical, fell_back
 from ari_assistant.audio.level import ActiveLevel
 from ari_assistant.providers import azure, cartesia, deepgram, elevenlabs, vosk, wyoming
-from ari_assistant.providers.custom import CustomTranscriber, CustomVoice
+from ari_assistant.providers.custom import CustomTranscriber, CustomVoice, VoiceRequests
 from ari_assistant.providers.fallback import FallbackTranscriber, FallbackVoice, NobodyElse
 from ari_assistant.providers.levelled_voice import LevelledVoice
 from ari_assistant.providers.openai import CHAT_PROVIDERS
@@ -30,9 +29,8 @@ from ari_assistant.vapi import voice as voice_schema
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import validation_messages
-from ari_assistant.vapi.server import Server
 
-__all__ = ["AskVoice", "ChosenTranscriber", "SpeechChoice"]
+__all__ = ["ChosenTranscriber", "SpeechChoice"]
 
 log = get_logger("assistants.speech_providers")
 
@@ -45,8 +43,6 @@ class ChosenTranscriber:
     stream: TranscriberStream | None = None
 
 
-AskVoice = Callable[[Server, str, int], AbstractAsyncContextManager[aiohttp.ClientResponse]]
-"""`ask(server, text, rate)` posts a `voice-request`."""
 _MAX_VOICES = 32
 _MAX_LEVELS = 1_000
 _CACHE_BYTES = 8 << 20
@@ -73,15 +69,15 @@ class SpeechChoice:
         self._voices: OrderedDict[str, CachedVoice] = OrderedDict()
         self._levels: OrderedDict[str, ActiveLevel] = OrderedDict()
 
-    def voice(self, assistant: Assistant, access: ProviderAccess, ask: AskVoice) -> Voice:
-        """The voice of one call."""
+    def voice(self, assistant: Assistant, access: ProviderAccess, requests: VoiceRequests) -> Voice:
+        """The voice of one call, whose custom voices are asked by `requests`."""
         wanted = assistant.voice
         if wanted is None:
             return self._voice
         plan = wanted.fallback_plan.voices if wanted.fallback_plan is not None else []
         voices: list[Voice] = []
         for candidate in [wanted, *_parsed(plan, voice_schema.Voice)]:
-            made = self._remote_voice(candidate, access, ask)
+            made = self._remote_voice(candidate, access, requests)
             if made is None:
                 continue
             made = LevelledVoice(made, self._level(candidate, access))
@@ -113,12 +109,12 @@ class SpeechChoice:
             self._voices.popitem(last=False)
         return cached
 
-    def _remote_voice(self, wanted: voice_schema.Voice, access: ProviderAccess, ask: AskVoice) -> Voice | None:
+    def _remote_voice(
+        self, wanted: voice_schema.Voice, access: ProviderAccess, requests: VoiceRequests
+    ) -> Voice | None:
         provider = canonical(wanted.provider)
-        if provider == "custom-voice":
-            server = wanted.server
-            assert server is not None
-            return CustomVoice(lambda text, rate: ask(server, text, rate))
+        if provider == "custom-voice" and wanted.server is not None:
+            return CustomVoice(wanted.server, requests)
         makers: Mapping[str, tuple[Callable[..., Voice], str]] = {
             "openai": (openai_voice, CHAT_PROVIDERS["openai"]),
             "11labs": (elevenlabs.elevenlabs_voice, elevenlabs.URL),
@@ -160,8 +156,7 @@ class SpeechChoice:
         self, wanted: transcriber_schema.Transcriber, access: ProviderAccess, headers: Mapping[str, str]
     ) -> Transcriber | WebsocketTranscriber | None:
         provider = canonical(wanted.provider)
-        if provider == "custom-transcriber":
-            assert wanted.server is not None
+        if provider == "custom-transcriber" and wanted.server is not None:
             return CustomTranscriber(self._servers, url=wanted.server.url or "", headers=headers)
         if not access.knows(provider):
             return None

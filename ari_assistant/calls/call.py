@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from ari_assistant.ari.errors import AriError, AriRequestError
 from ari_assistant.ari.events import AriEvent, ChannelDtmfReceived
 from ari_assistant.ari.resources import Channel
-from ari_assistant.assistants.model_providers import rules_config
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.g711 import ULAW
@@ -31,6 +30,7 @@ from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.destination import filled_destination
 from ari_assistant.dialogue.history import History
+from ari_assistant.dialogue.rules.config import rules_config
 from ari_assistant.dialogue.template import builtin_variables
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.reports.call_state import CallEvent, CallState

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from ari_assistant.ari.errors import AriError
 from ari_assistant.ari.events import AriEvent
 from ari_assistant.assistants.lookup import AssistantMissing, AssistantUnusable, choose_assistant
-from ari_assistant.assistants.model_providers import rules_config
 from ari_assistant.calls.call import PhoneCall
 from ari_assistant.calls.own_ids import DIALLED, OwnIds
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.transfer import is_redirect
 from ari_assistant.conversation.ending import Ending
+from ari_assistant.dialogue.rules.config import rules_config
 from ari_assistant.reports.call_state import CallEvent
 from ari_assistant.reports.record import CallRecord
 from ari_assistant.vapi.assistant import Assistant

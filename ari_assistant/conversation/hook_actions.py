@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ari_assistant.conversation.interfaces import StoredTools, Surroundings, TaskOwner
+from ari_assistant.conversation.interfaces import StoredTools, TaskOwner, ToolSurroundings
 from ari_assistant.conversation.tool_outcome import Outcome
 from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.dialogue.tools import Offered, offered_tools
@@ -22,7 +22,7 @@ class HookTools:
     """Runs the tools that hooks of one call name. None of them ever fails the call."""
 
     def __init__(
-        self, stored_tools: StoredTools, variables: Variables, surroundings: Surroundings, *, call_id: str
+        self, stored_tools: StoredTools, variables: Variables, surroundings: ToolSurroundings, *, call_id: str
     ) -> None:
         self._stored_tools = stored_tools
         self._variables = variables

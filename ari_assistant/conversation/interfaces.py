@@ -13,7 +13,16 @@ from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination
 from ari_assistant.vapi.server import Server
 
-__all__ = ["CallControl", "Requests", "ServerMessages", "Stored", "StoredTools", "Surroundings", "TaskOwner"]
+__all__ = [
+    "CallControl",
+    "Requests",
+    "ServerMessages",
+    "Stored",
+    "StoredTools",
+    "Surroundings",
+    "TaskOwner",
+    "ToolSurroundings",
+]
 
 
 class ServerMessages(Protocol):
@@ -86,6 +95,22 @@ class TaskOwner(Protocol):
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> object:
         """Begin a task."""
+
+
+class ToolSurroundings(Protocol):
+    """What tools reach."""
+
+    @property
+    def messages(self) -> ServerMessages:
+        """The user's server."""
+
+    @property
+    def control(self) -> CallControl:
+        """The call."""
+
+    @property
+    def requests(self) -> Requests:
+        """Any other server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ari_assistant.conversation.interfaces import Surroundings
+from ari_assistant.conversation.interfaces import ToolSurroundings
 from ari_assistant.conversation.tool_outcome import Outcome
 from ari_assistant.dialogue.address import AddressRefused, filled_url, one_line
 from ari_assistant.dialogue.callers_text import from_caller
@@ -29,7 +29,7 @@ _PAUSES = {"w": 0.5, ",": 0.5, "W": 1.0}
 class OwnTools:
     """Never raises for what a server or the telephone system does."""
 
-    def __init__(self, variables: Variables, surroundings: Surroundings, *, call_id: str) -> None:
+    def __init__(self, variables: Variables, surroundings: ToolSurroundings, *, call_id: str) -> None:
         self._variables = variables
         self._requests = surroundings.requests
         self._control = surroundings.control

@@ -14,7 +14,7 @@ import random
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ari_assistant.assistants.model_providers import metadata_fields
 from ari_assistant.assistants.plans import chunk_plan
@@ -26,13 +26,12 @@ from ari_assistant.conversation.knowledge import ask_knowledge_base
 from ari_assistant.conversation.tasks import ConversationTasks
 from ari_assistant.conversation.timings import TurnTimes
 from ari_assistant.conversation.tool_outcome import Outcome
-from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.clauses import SPOKEN_CHARACTERS, Clauses
 from ari_assistant.dialogue.history import Entry, ToolsCalled, ToolsResult
 from ari_assistant.dialogue.prompt import chat_messages, system_prompt
 from ari_assistant.dialogue.template import fill_for_speech
-from ari_assistant.dialogue.tools import arguments_of, delayed_messages, message_text
+from ari_assistant.dialogue.tools import Offered, arguments_of, delayed_messages, message_text
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall, Usage
 from ari_assistant.telemetry import get_logger
@@ -40,9 +39,9 @@ from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.destination import CustomMessage, Destination
 from ari_assistant.vapi.model import CUSTOM_LLM
-from ari_assistant.vapi.tool import ApiRequestTool, FunctionTool
+from ari_assistant.vapi.tool import ApiRequestTool, FunctionTool, ToolMessage
 
-__all__ = ["CallsTools", "Reply", "ReplyGenerator", "Step", "UntilHeard", "as_clauses", "split_clauses"]
+__all__ = ["CallsTools", "Reply", "ReplyGenerator", "Step", "Tools", "UntilHeard", "as_clauses", "split_clauses"]
 
 log = get_logger("conversation.reply")
 
@@ -149,6 +148,19 @@ class _Answer:
         ]
 
 
+class Tools(Protocol):
+    """Uses tools as a model calls them. `tool_runner` implements it."""
+
+    def tool(self, call: ToolCall) -> Offered | None:
+        """The tool that is meant."""
+
+    def message(self, call: ToolCall, kind: str) -> ToolMessage | None:
+        """The sentence of a kind for this call."""
+
+    async def run(self, calls: Sequence[ToolCall]) -> list[Outcome]:
+        """Run them at the same time. The outcomes are in order."""
+
+
 class ReplyGenerator:
     """Writes the replies of one assistant in one call."""
 
@@ -157,18 +169,18 @@ class ReplyGenerator:
         resolved: ResolvedAssistant,
         variables: Variables,
         messages: ServerMessages,
-        runner: ToolRunner,
+        tools: Tools,
         tasks: ConversationTasks,
         clock: CallClock,
     ) -> None:
         """`tasks` owns the tools that are running: they outlive a reply that is cut short, but not the call."""
         self._assistant = resolved.assistant
         self._model = resolved.model
-        self._tools = [offered.spec for offered in resolved.tools.values()]
+        self._specs = [offered.spec for offered in resolved.tools.values()]
         self._chunks = chunk_plan(resolved.assistant)
         self._variables = variables
         self._messages = messages
-        self._runner = runner
+        self._tools = tools
         self._tasks = tasks
         self._clock = clock
 
@@ -243,7 +255,7 @@ class ReplyGenerator:
             messages=tuple(messages),
             temperature=model.temperature if model else None,
             max_tokens=(model.max_tokens if model else None) or _DEFAULT_MAX_TOKENS,
-            tools=self._tools,
+            tools=self._specs,
             extra=_extra(self._assistant, self._messages),
         )
 
@@ -282,17 +294,17 @@ class ReplyGenerator:
         answer.outcomes += await asyncio.shield(running)
 
     async def _run(self, calls: Sequence[ToolCall]) -> list[Outcome]:
-        outcomes = await self._runner.run(calls)
+        outcomes = await self._tools.run(calls)
         for outcome in outcomes:
             self._variables.history.add(ToolsResult(outcome.call, outcome.result, self._clock.seconds()))
         return outcomes
 
     def _announcement(self, call: ToolCall, *, spoken: bool) -> tuple[str, bool]:
         """What is said before a tool runs, and whether the tool waits until it has been heard."""
-        offered = self._runner.tool(call)
+        offered = self._tools.tool(call)
         if offered is None:
             return "", False
-        message = self._runner.message(call, "request-start")
+        message = self._tools.message(call, "request-start")
         if message is not None:
             return self._fill(message_text(message), call), bool(message.blocking)
         tool = offered.tool
@@ -302,7 +314,7 @@ class ReplyGenerator:
     def _delayed(self, calls: Sequence[ToolCall]) -> list[tuple[float, str]]:
         found: list[tuple[float, str]] = []
         for call in calls:
-            offered = self._runner.tool(call)
+            offered = self._tools.tool(call)
             if offered is not None:
                 stages = delayed_messages(offered.tool.messages, arguments_of(call), random.choice)
                 found += [(seconds, self._fill(message_text(message), call)) for seconds, message in stages]

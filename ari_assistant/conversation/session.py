@@ -8,7 +8,6 @@ carries one out. An event that comes while actions are performed waits until all
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -23,6 +22,7 @@ from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.core import ConversationCore, Greeting
 from ari_assistant.conversation.ending import Ending
 from ari_assistant.conversation.endpointing_server import EndpointingServer
+from ari_assistant.conversation.greeting import first_message, greeting
 from ari_assistant.conversation.hook_actions import HookTools
 from ari_assistant.conversation.interfaces import Surroundings
 from ari_assistant.conversation.options import ConversationOptions
@@ -43,7 +43,8 @@ from ari_assistant.conversation.tasks import ConversationTasks
 from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.conversation.transcript import Transcript
 from ari_assistant.conversation.usage import Consumption
-from ari_assistant.dialogue.address import AddressRefused, filled_url
+from ari_assistant.conversation.wording import as_said, as_written
+from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.destination import filled_destination
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_prompt
@@ -138,20 +139,7 @@ class Session:
     @cached_property
     def first_message(self) -> str | None:
         """What is said first, its template filled, or None when the caller begins."""
-        return self._first_message_of(self._resolved.assistant)
-
-    def _first_message_of(self, assistant: Assistant) -> str | None:
-        mode = assistant.first_message_mode
-        if mode not in (None, "assistant-speaks-first") or not assistant.first_message:
-            return None
-        text = self._variables.spoken(assistant.first_message).strip()
-        if is_audio_url(text):
-            try:
-                return filled_url(assistant.first_message.strip(), self._variables.values)
-            except AddressRefused as fault:
-                self._log.warning("first_message_audio_refused", reason=str(fault))
-                return None
-        return text or None
+        return first_message(self._resolved.assistant, self._variables, log=self._log)
 
     def system(self) -> list[ChatMessage]:
         """The assistant's own messages, their templates filled: a tool may have brought new variables."""
@@ -209,15 +197,10 @@ class Session:
         self._surroundings.messages.send("assistant.started", newAssistant=wire)
 
     def _greeting(self) -> Greeting:
-        assistant = self._resolved.assistant
         text = self.first_message
-        if text is None:
-            by_model = assistant.first_message_mode == "assistant-speaks-first-with-model-generated-message"
-            return Greeting(by_model=by_model)
-        if is_audio_url(text) and not self._speaker.has_prepared:
+        if text is not None and is_audio_url(text) and not self._speaker.has_prepared:
             return Greeting()
-        protected = not assistant.first_message_interruptions_enabled
-        return Greeting((do.Text((text,), is_template=False),), protected=protected)
+        return greeting(self._resolved.assistant, text)
 
     def take_over(self, resolved: ResolvedAssistant) -> None:
         """Another assistant has the conversation from now on: its voice, model, transcriber, tools and plans. What
@@ -394,7 +377,7 @@ class Session:
             case do.Generate(spec):
                 self._play(spec, self._generated(action))
             case do.Say(spec, texts):
-                said = [self._chosen(text) for text in texts]
+                said = [as_said(text, self._variables) for text in texts]
                 self._play(spec, as_clauses(self._clauses_of(said)), text=" ".join(said))
             case do.SayNotUnderstood(spec):
                 excuse = self._options.prompts.not_understood
@@ -444,7 +427,7 @@ class Session:
                 self._log.info("hook", action=name)
             case do.AddMessage(role, text):
                 at = self._clock.seconds()
-                self.history.add(Entry(_SIDES.get(role, "system"), self._filled(text), at, at))
+                self.history.add(Entry(_SIDES.get(role, "system"), as_written(text, self._variables), at, at))
             case do.UseTool(hook):
                 self._tasks.spawn(self._use_tool(hook), "hook-tool")
             case do.TransferCaller(destination, is_template):
@@ -490,15 +473,6 @@ class Session:
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    def _chosen(self, text: do.Text) -> str:
-        """As it is said."""
-        chosen = random.choice(text.choices)  # noqa: S311 - no secret
-        return self._variables.spoken(chosen) if text.is_template else chosen
-
-    def _filled(self, text: do.Text) -> str:
-        """As it is written."""
-        return self._variables.fill(text.choices[0], {}) if text.is_template else text.choices[0]
-
     @staticmethod
     def _clauses_of(texts: Sequence[str]) -> list[str]:
         return [clause for text in texts for clause in ([text] if is_audio_url(text) else split_clauses(text))]
@@ -528,12 +502,12 @@ class Session:
     async def _generated(self, action: do.Generate) -> AsyncGenerator[str, None]:
         """What is to be said before the answer, and the answer."""
         spec, words = action.reply, action.words
-        asked = self._filled(words.text) if words is not None else None
+        asked = as_written(words.text, self._variables) if words is not None else None
         if words is not None and asked is not None:
             self._player.answers(spec, asked, began=words.began, ended=words.ended)
-        for clause in self._clauses_of([self._chosen(text) for text in action.preface]):
+        for clause in self._clauses_of([as_said(text, self._variables) for text in action.preface]):
             yield clause
-        hint = [ChatMessage("system", self._filled(prompt)) for prompt in action.prompts]
+        hint = [ChatMessage("system", as_written(prompt, self._variables)) for prompt in action.prompts]
         steps = self._generator.steps(asked, self._player.reply(spec), hint)
         async with aclosing(steps):
             async for step in steps:

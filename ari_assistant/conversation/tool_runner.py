@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from ari_assistant.conversation.interfaces import Surroundings, TaskOwner
+from ari_assistant.conversation.interfaces import TaskOwner, ToolSurroundings
 from ari_assistant.conversation.own_tools import OwnTools
 from ari_assistant.conversation.server_tools import Asked, ServerTools
 from ari_assistant.conversation.tool_outcome import Outcome
@@ -51,7 +51,7 @@ class ToolRunner:
         self,
         tools: Mapping[str, Offered],
         variables: Variables,
-        surroundings: Surroundings,
+        surroundings: ToolSurroundings,
         tasks: TaskOwner,
         *,
         call_id: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Literal
+from typing import Literal, Protocol
 
 import aiohttp
 import numpy as np
@@ -14,12 +14,20 @@ import soxr
 from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.http_voice import pcm_chunks
 from ari_assistant.providers.websocket_stream import WebsocketTranscriber
+from ari_assistant.vapi.server import Server
 
-__all__ = ["VOICE_RATE", "CustomTranscriber", "CustomVoice"]
+__all__ = ["VOICE_RATE", "CustomTranscriber", "CustomVoice", "VoiceRequests"]
 
 VOICE_RATE = 24_000
 """What is asked of a custom voice: the rate that the contract's own sample uses, so the one that servers know."""
 _LISTEN_RATE = 16_000
+
+
+class VoiceRequests(Protocol):
+    """Posts what a call's custom voices are to say."""
+
+    def post(self, server: Server, text: str, rate: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """The answer to a `voice-request` (contract §11.3), as it comes."""
 
 
 class CustomVoice:
@@ -27,13 +35,18 @@ class CustomVoice:
 
     name = "custom-voice"
 
-    def __init__(self, ask: Callable[[str, int], AbstractAsyncContextManager[aiohttp.ClientResponse]]) -> None:
-        """`ask(text, rate)` posts the `voice-request`."""
-        self._ask = ask
+    def __init__(self, server: Server, requests: VoiceRequests) -> None:
+        self._server = server
+        self._requests = requests
 
     async def synthesize(self, text: str, *, rate: int = SAMPLE_RATE) -> AsyncGenerator[Pcm, None]:
         """See `Voice`."""
-        chunks = pcm_chunks(self.name, lambda: self._ask(text, VOICE_RATE), rate=VOICE_RATE, wanted=rate)
+        chunks = pcm_chunks(
+            self.name,
+            lambda: self._requests.post(self._server, text, VOICE_RATE),
+            rate=VOICE_RATE,
+            wanted=rate,
+        )
         async for pcm in chunks:
             yield pcm
 

@@ -28,6 +28,7 @@ from ari_assistant.providers.transcriber import Transcriber, TranscriberStream
 from ari_assistant.providers.voice import Voice
 from ari_assistant.providers.vosk import VoskTranscriber
 from ari_assistant.providers.wyoming import WyomingTranscriber
+from ari_assistant.vapi.server import Server
 from ari_assistant.vapi.transcriber import Transcriber as TranscriberSchema
 from ari_assistant.vapi.voice import Voice as VoiceSchema
 from tests.support.serving import served
@@ -169,10 +170,12 @@ async def test_a_custom_voice_streams_and_may_send_half_samples_and_a_wav_header
         await response.write_eof()
         return response
 
+    class Requests:
+        def post(self, server: Server, text: str, rate: int) -> Any:
+            return session.post(server.url or "", json={"text": text, "r": rate})
+
     async with server("/v", speech) as url:
-        heard = await audio(
-            CustomVoice(lambda text, rate: session.post(f"{url}/v", json={"text": text, "r": rate}))
-        )
+        heard = await audio(CustomVoice(Server(url=f"{url}/v"), Requests()))
     assert abs(heard.size - TONE.size) < 80
     assert np.corrcoef(heard[1000:7000], TONE[1000:7000])[0, 1] > 0.95
 

@@ -8,9 +8,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import Contract
+from ari_assistant.vapi.model import BUILT_IN
 
-__all__ = ["DAYS", "Fact", "HandOver", "Hours", "Intent", "RulesConfig", "Slot", "spans_of", "weekdays_of"]
+__all__ = [
+    "DAYS",
+    "Fact",
+    "HandOver",
+    "Hours",
+    "Intent",
+    "RulesConfig",
+    "Slot",
+    "rules_config",
+    "spans_of",
+    "weekdays_of",
+]
 
 Phrases = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=100)]
 Said = Annotated[str, Field(max_length=2_000)]
@@ -133,6 +146,14 @@ class RulesConfig(Contract):
             if intent.then == "hand-over" and self.hand_over is None:
                 raise ValueError(f"intents: {intent.name} hands over, but there is no handOver")
         return self
+
+
+def rules_config(assistant: Assistant) -> RulesConfig:
+    """The built-in dialogue's part of an assistant. Raises pydantic.ValidationError, with the paths as they
+    are below `model`."""
+    if assistant.model is None or assistant.model.provider != BUILT_IN:
+        return RulesConfig()
+    return RulesConfig.model_validate(assistant.model.model_extra or {})
 
 
 def weekdays_of(text: str) -> list[int]:

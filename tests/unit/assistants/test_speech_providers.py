@@ -1,4 +1,4 @@
-"""Which voice and transcriber serve an assistant, and which model."""
+"""Which voice and transcriber serve an assistant."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ import aiohttp
 import numpy as np
 import pytest
 
-from ari_assistant.assistants.model_providers import ChatEndpoint, ModelChoice, metadata_fields
 from ari_assistant.assistants.provider_access import ProviderAccess
 from ari_assistant.assistants.speech_providers import SpeechChoice
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.providers.errors import ProviderError
-from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.vapi.assistant import Assistant
-from ari_assistant.vapi.model import Model
-from ari_assistant.webhooks.url_policy import UrlPolicy
-from tests.support.chat_server import chat_server
 
 
 class Local:
@@ -47,8 +42,9 @@ def assistant(**fields: Any) -> Assistant:
     return Assistant.model_validate(fields)
 
 
-def ask(*_: Any) -> Any:
-    raise AssertionError("nobody speaks here")
+class Requests:
+    def post(self, *_: Any) -> Any:
+        raise AssertionError("nobody speaks here")
 
 
 CUSTOM = {"provider": "custom-voice", "server": {"url": "http://h/v"}}
@@ -71,7 +67,7 @@ async def test_a_voice_without_a_key_is_the_next_one_and_at_last_the_local_one(
     choice: SpeechChoice, voice: Any, keys: dict[str, str], name: str
 ) -> None:
     given = assistant(voice=voice) if voice is not None else assistant()
-    assert choice.voice(given, ProviderAccess(keys), ask).name == name
+    assert choice.voice(given, ProviderAccess(keys), Requests()).name == name
 
 
 @pytest.mark.parametrize(
@@ -110,64 +106,18 @@ async def test_the_local_transcriber_takes_over_unless_automatic_fallback_is_dis
             await listener.transcriber.transcribe(np.zeros(160, np.int16))
 
 
-@pytest.mark.parametrize(
-    ("model", "keys", "endpoint", "name"),
-    [
-        (None, {}, None, "built-in"),
-        ({"provider": "built-in"}, {"openai": "k"}, "http://e", "built-in"),
-        ({"provider": "openai", "model": "m"}, {}, None, "built-in"),
-        ({"provider": "openai", "model": "m"}, {}, "http://e", "openai"),
-        ({"provider": "anthropic", "model": "m"}, {"anthropic": "k"}, "http://e", "anthropic"),
-        ({"provider": "tomorrow"}, {"tomorrow": "k"}, None, "built-in"),
-        ({"provider": "custom-llm", "url": "http://h/v1", "model": "m"}, {}, None, "custom-llm"),
-    ],
-)
-async def test_a_model_is_asked_where_there_is_a_key_or_a_url(
-    model: Any, keys: dict[str, str], endpoint: str | None, name: str
-) -> None:
-    models = ModelChoice(ChatEndpoint(url=endpoint), UrlPolicy())
-    given = assistant(model=model) if model is not None else assistant()
-    assert models.choose(given, lambda text, _: text, ProviderAccess(keys)).name == name
-    await models.aclose()
+async def test_what_a_voice_has_said_is_kept_by_its_name_and_settings(choice: SpeechChoice) -> None:
+    access = ProviderAccess({"11labs": "k", "openai": "k"})
 
+    def voices(**voice: Any) -> list[Any]:
+        made: Any = choice.voice(assistant(voice=voice), access, Requests())
+        tried: list[Any] = made._voices
+        return tried
 
-def test_what_a_custom_model_is_told_of_the_call() -> None:
-    envelope = {
-        "call": {"id": "c"},
-        "phoneNumber": {"id": "n"},
-        "customer": {"number": "1"},
-        "assistant": {"x": 1},
-    }
-    common = {"call": {"id": "c"}, "phoneNumber": {"id": "n"}, "customer": {"number": "1"}}
-
-    def fields(mode: str | None) -> Any:
-        model = {"provider": "custom-llm", "url": "http://h", "model": "m"}
-        given = model if mode is None else {**model, "metadataSendMode": mode}
-        return metadata_fields(assistant(model=given, metadata={"a": 1, "messages": "no"}), envelope)
-
-    assert fields("off") == {}
-    assert fields(None) == fields("variable") == {"metadata": {"a": 1, "messages": "no"}, **common}
-    assert fields("destructured") == {"a": 1, **common}
-
-
-async def test_a_key_goes_to_its_providers_address_and_only_custom_llms_to_the_assistants_url(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Nor does the assistant's URL see what the environment holds for OpenAI's own client."""
-    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_KEY"):
-        monkeypatch.setenv(name, "of-the-machine")
-    ask = ModelRequest([ChatMessage("user", "Hello?")])
-    async with chat_server() as owners, chat_server() as elsewhere:
-        access = ProviderAccess({"openai": "sk-openai", "custom-llm": "sk-mine"}, {"openai": owners.url})
-        models = ModelChoice(ChatEndpoint(), UrlPolicy())
-        unchecked = Model.model_construct(provider="openai", model="m", url=elsewhere.url, headers={"X-A": "k"})
-        mine = Model(provider="custom-llm", url=elsewhere.url, model="m", headers={"X-A": "1"})
-        for model in (unchecked, mine):
-            chosen = models.remote(Assistant.model_construct(model=model), access)
-            assert chosen is not None
-            assert [event async for event in chosen.reply(ask)] == [TextDelta("Hello.")]
-        await models.aclose()
-    (told,), (sent,) = owners.headers, elsewhere.headers
-    assert (told["Authorization"], "x-a" in told) == ("Bearer sk-openai", False)
-    assert (sent["Authorization"], sent["x-a"]) == ("Bearer sk-mine", "1")
-    assert "of-the-machine" not in str(sent)
+    first = voices(provider="11labs", voiceId="x")[0]
+    assert isinstance(first, CachedVoice)
+    assert voices(provider="11labs", voiceId="x")[0] is first
+    assert voices(provider="11labs", voiceId="y")[0] is not first
+    assert not isinstance(voices(provider="11labs", voiceId="x", cachingEnabled=False)[0], CachedVoice)
+    custom = voices(**CUSTOM)[0]
+    assert not isinstance(custom, CachedVoice), "it may say who calls"
