@@ -10,7 +10,7 @@ from ari_assistant.ari.events import StasisStart
 from ari_assistant.assistants.lookup import AssistantMissing, AssistantUnusable, Chosen, choose_assistant
 from ari_assistant.calls.assistant_request import Answer, Forward, NoAnswer, Speak, UseAssistant, ask
 from ari_assistant.calls.call import CAUSE_FAILURE, PhoneCall
-from ari_assistant.calls.invite import Invite, read_invite
+from ari_assistant.calls.invite_reader import read_invite
 from ari_assistant.calls.routing import NumberFound
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.sip_authentication import is_authenticated
@@ -20,6 +20,7 @@ from ari_assistant.conversation.ending import (
     NO_ASSISTANT_AND_NO_SERVER,
     Ending,
 )
+from ari_assistant.reports.invite import Invite
 from ari_assistant.reports.record import CallRecord
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.destination import Destination

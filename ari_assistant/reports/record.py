@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from ari_assistant.calls.invite import Invite
 from ari_assistant.conversation.ending import Ending
 from ari_assistant.conversation.result import Conversation
 from ari_assistant.conversation.timings import performance_metrics
 from ari_assistant.reports.call_state import CallEvent, CallState, after
 from ari_assistant.reports.costs import cost_breakdown, costs
+from ari_assistant.reports.invite import Invite
 from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import JsonObject, call_id, iso
 from ari_assistant.vapi.call import Call, Customer

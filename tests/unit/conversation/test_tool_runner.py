@@ -10,12 +10,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from ari_assistant.calls.invite import header_variables
 from ari_assistant.conversation.tool_runner import Outcome, ToolRunner
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.template import render
 from ari_assistant.dialogue.tools import offered_tools
 from ari_assistant.providers.model import ToolCall
+from ari_assistant.reports.invite import header_variables
 from ari_assistant.reports.messages import CallMessages
 from ari_assistant.reports.record import CallRecord
 from ari_assistant.vapi.base import JsonObject
