@@ -12,7 +12,7 @@ from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.conversation.ending import Ending
 from ari_assistant.conversation.interfaces import Stored
 from ari_assistant.private_files import create_private
-from ari_assistant.reports.analysis import analyse, structured_outputs
+from ari_assistant.reports.analysis import Analyst, CallText, analyse, structured_outputs
 from ari_assistant.reports.record import CallRecord
 from ari_assistant.reports.recorded import Held, Recorded
 from ari_assistant.vapi.base import JsonObject
@@ -64,28 +64,19 @@ class CallReport:
         session, resolved, record = held.session, held.resolved, self._recorded.record
         if record.assistant is None:  # it was an announcement
             return
-        transcript = session.history.transcript()
+        text = CallText(
+            transcript=session.history.transcript(),
+            ended_reason=self._ending.reason,
+            system_prompt="\n".join(message.content for message in session.system()),
+            messages=len(session.history.entries),
+        )
+        analyst = None
         if resolved.analyst is not None:
-            record.analysis = await analyse(
-                resolved.assistant.analysis_plan,
-                resolved.analyst,
-                fill=held.variables.fill,
-                messages=len(session.history.entries),
-                transcript=transcript,
-                ended_reason=self._ending.reason,
-                system_prompt="\n".join(message.content for message in session.system()),
-                used=session.used,
-            )
+            analyst = Analyst(resolved.analyst, held.variables.fill, text, session.used)
+            record.analysis = await analyse(resolved.assistant.analysis_plan, analyst, text)
         outputs = await self._structured_outputs(resolved)
         if outputs:
-            record.structured_outputs = await structured_outputs(
-                outputs,
-                resolved.analyst,
-                fill=held.variables.fill,
-                transcript=transcript,
-                ended_reason=self._ending.reason,
-                used=session.used,
-            )
+            record.structured_outputs = await structured_outputs(outputs, analyst, text)
 
     async def _structured_outputs(self, resolved: ResolvedAssistant) -> dict[str, StructuredOutput]:
         """Those that the assistant's `artifactPlan` names by id, and those that stand in it."""
