@@ -220,11 +220,14 @@ class FakeCalls:
     def __init__(self) -> None:
         self.saved: list[JsonObject] = []
         self.held: asyncio.Event | None = None
+        self.waiting = asyncio.Event()
+        """A save is being held."""
         self.erased = False
         self.fault: Exception | None = None
 
     async def save(self, document: JsonObject, *, if_there: bool = False) -> bool:
         if self.held is not None:
+            self.waiting.set()
             await self.held.wait()
         if self.fault is not None:
             raise self.fault
