@@ -5,93 +5,86 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriUnreachable
 from ari_assistant.ari.resources import Channel
 from ari_assistant.audio.codec import Codec
+from ari_assistant.calls.media_transport import MediaTransport
 from ari_assistant.calls.own_ids import OwnIds
 from ari_assistant.media.handle import MediaStream
-from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
-from ari_assistant.media.websocket.stream import MediaSockets, websocket_format
+from ari_assistant.media.process.client import MediaUnavailable
 from ari_assistant.telemetry import get_logger
 
 __all__ = ["Legs"]
 
 log = get_logger("calls.legs")
 
+_START_SECONDS = 3.0
+"""So long the ExternalMedia channel may take to enter the application."""
+
 
 class Legs:
     """An async context manager: on entry the bridge, the ExternalMedia channel and the stream are there
     and media can flow; on exit they are gone. The caller's channel belongs to the call, which knows the cause.
 
-    Design decision 4: ids chosen beforehand, bridge and ExternalMedia channel made at the same time, and
-    nothing is bridged before the ExternalMedia channel's own StasisStart.
+    The ids are chosen beforehand, so that bridge and ExternalMedia channel are made at the same time and a set-up that
+    was cut short can be undone. Nothing is bridged before the ExternalMedia channel's own StasisStart: Asterisk refuses
+    a channel that is not in the application yet.
     """
 
     def __init__(
         self,
         ari: AriClient,
+        transport: MediaTransport,
+        caller: Channel,
         *,
         call_id: str,
-        caller: Channel,
         codec: Codec,
-        media: MediaPlane,
-        sockets: MediaSockets | None,
         recording: Path | None,
     ) -> None:
-        """Audio goes through `sockets` where that is given, else by RTP. Both sides are recorded where a path is."""
+        """Both sides are recorded where a path is given."""
         self._ari = ari
+        self._transport = transport
         self._caller = caller
         self._codec = codec
-        self._media = media
-        self._sockets = sockets
         self._recording = recording
         ids = OwnIds(ari.app)
         self.media_id = ids.media(call_id)
         self.bridge_id = ids.bridge(call_id)
-        self._stream: MediaStream | None = None
+        self._streams: list[MediaStream] = []
+        """The one that is open, if it is."""
 
-    @property
-    def stream(self) -> MediaStream:
-        """The call's audio; there between entry and exit."""
-        assert self._stream is not None
-        return self._stream
-
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> MediaStream:
+        """Returns the call's audio. Raises AriError; nothing is left open then."""
         try:
-            started = self._ari.expect_start(self.media_id)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._ari.bridges.create(bridgeId=self.bridge_id))
-                    group.create_task(self._open_media())
-                async with asyncio.timeout(3.0):
-                    await started
-            except TimeoutError:
-                raise AriUnreachable("the ExternalMedia channel did not enter the application") from None
-            except ExceptionGroup as group_fault:
-                raise group_fault.exceptions[0] from None
-            finally:
-                started.cancel()
+            return await self._open()
         except BaseException as fault:
             await self._release()
             if isinstance(fault, MediaUnavailable):
                 raise AriUnreachable(f"no media: {fault}") from fault
             raise
-        return self
 
-    async def _open_media(self) -> None:
-        channels, app = self._ari.channels, self._ari.app
-        if self._sockets is not None:
-            form = websocket_format(self._codec)
-            _, connection = await channels.externalMediaSocket(app=app, channelId=self.media_id, format=form)
-            self._stream = await self._sockets.open(connection, self._codec, recording=self._recording)
-            return
-        _, (host, port) = await channels.externalMedia(
-            app=app, channelId=self.media_id, external_host=self._media.address, format=self._codec.name
-        )
-        self._stream = await self._media.open(self._codec.name, host, port, recording=self._recording)
+    async def _open(self) -> MediaStream:
+        started = self._ari.expect_start(self.media_id)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._ari.bridges.create(bridgeId=self.bridge_id))
+                opening = group.create_task(self._open_media())
+            async with asyncio.timeout(_START_SECONDS):
+                await started
+            return opening.result()
+        except TimeoutError:
+            raise AriUnreachable("the ExternalMedia channel did not enter the application") from None
+        except ExceptionGroup as group_fault:
+            raise group_fault.exceptions[0] from None
+        finally:
+            started.cancel()
+
+    async def _open_media(self) -> MediaStream:
+        stream = await self._transport.open(self.media_id, self._codec, recording=self._recording)
+        self._streams.append(stream)  # to be closed, whatever becomes of the bridge
+        return stream
 
     async def connect(self) -> None:
         """Answer the caller and let both hear each other. Raises AriError, AriNotFound when they hung up."""
@@ -123,5 +116,5 @@ class Legs:
                 await step()
             except AriError as fault:  # swept at the next connect
                 log.warning("leg_not_released", media_id=self.media_id, reason=str(fault))
-        if self._stream is not None:
-            await self._stream.aclose()
+        for stream in self._streams:
+            await stream.aclose()

@@ -81,6 +81,10 @@ class LiveCalls:
         if (reason := self._services.admission.refusal(new=True)) is not None:
             raise CallRefused(f"No call can be placed now: {reason}. Try again in a few seconds.")
         call = await OutboundCall.create(self._services, body, customer)
+        if self._closing:  # while it was stored: nobody would end it any more
+            call.end(SHUTDOWN)
+            await call.run()
+            raise CallRefused("the server is stopping")
         self._start(call)
         return call.record.wire()
 

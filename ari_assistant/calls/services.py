@@ -8,6 +8,7 @@ from pathlib import Path
 from ari_assistant.ari.client import AriClient
 from ari_assistant.assistants.resolved import AssistantResolver
 from ari_assistant.calls.admission import Admission
+from ari_assistant.calls.media_transport import MediaTransport, RtpTransport, SocketTransport
 from ari_assistant.calls.routing import Router
 from ari_assistant.conversation.interfaces import TaskOwner
 from ari_assistant.conversation.options import Prompts
@@ -15,6 +16,8 @@ from ari_assistant.conversation.session import Session
 from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.media.websocket.stream import MediaSockets
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
+from ari_assistant.reports.record import Installation
+from ari_assistant.reports.recorded import CallRecords
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
 from ari_assistant.turns.endpointing import Waits
@@ -37,11 +40,14 @@ class CallOptions:
     org_server: Server | None = None
     """Where messages go when neither the assistant nor the number names a server."""
     assistant_request_seconds: float = 7.5
-    sip_host: str = "127.0.0.1"
-    """The host part of our own SIP URIs, where a phone number has none."""
     turns: TurnOptions = field(default_factory=TurnOptions)
     waits: Waits = field(default_factory=Waits)
     prompts: Prompts = field(default_factory=Prompts)
+
+    @property
+    def installation(self) -> Installation:
+        """Whose calls these are."""
+        return Installation(self.org_id, self.public_url)
 
     @property
     def recordings_dir(self) -> Path:
@@ -76,3 +82,15 @@ class Services:
     """For what outlives the call (the delivery of its last messages); the server's."""
     session: type[Session] = Session
     """Holds the conversation; a benchmark's stand-in otherwise."""
+
+    @property
+    def transport(self) -> MediaTransport:
+        """What carries the audio of calls."""
+        if self.sockets is not None:
+            return SocketTransport(self.ari, self.sockets)
+        return RtpTransport(self.ari, self.media)
+
+    @property
+    def records(self) -> CallRecords:
+        """Where calls are recorded."""
+        return CallRecords(self.calls, self.webhooks, self.options.org_server, self.background)

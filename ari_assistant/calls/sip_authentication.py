@@ -11,15 +11,17 @@ import asyncio
 import hashlib
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriRequestError
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Listing, Resource
 from ari_assistant.telemetry import get_logger
-from ari_assistant.vapi.phone_number import AnyPhoneNumber, PhoneNumber, phone_number_schema
+from ari_assistant.vapi.phone_number import AnyPhoneNumber, PhoneNumber, SipAuthentication, phone_number_schema
+from ari_assistant.vapi.sip_uri import SipUri
 
-__all__ = ["SipAuthenticator", "endpoint_fields", "endpoint_id", "is_authenticated"]
+__all__ = ["GuardedNumber", "SipAuthenticator", "endpoint_fields", "is_authenticated", "uri_pattern"]
 
 log = get_logger("calls.authentication")
 
@@ -31,18 +33,30 @@ def _prefix(app: str) -> str:
     return f"aa-number-{app}."
 
 
-def endpoint_id(number: PhoneNumber, app: str) -> str:
-    """The endpoint of a number: it changes with the credentials, so that an old one is never enough."""
-    assert number.authentication is not None
-    text = "\0".join((str(number.uri), number.authentication.username, number.authentication.password))
-    return f"{_prefix(app)}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+@dataclass(frozen=True, slots=True)
+class GuardedNumber:
+    """A number whose callers must know a password."""
+
+    uri: SipUri
+    wanted: SipAuthentication
+
+    @classmethod
+    def of(cls, number: AnyPhoneNumber) -> GuardedNumber | None:
+        """None where a number asks for no credentials."""
+        if not isinstance(number, PhoneNumber) or number.authentication is None:
+            return None
+        return cls(number.uri, number.authentication)
+
+    def endpoint_id(self, app: str) -> str:
+        """Its endpoint: it changes with the credentials, so that an old one is never enough."""
+        text = "\0".join((str(self.uri), self.wanted.username, self.wanted.password))
+        return f"{_prefix(app)}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
 def is_authenticated(number: AnyPhoneNumber, channel_name: str, app: str) -> bool:
     """Did the caller come through the number's own endpoint, or does it ask for no credentials?"""
-    if not isinstance(number, PhoneNumber) or number.authentication is None:
-        return True
-    return channel_name.startswith(f"PJSIP/{endpoint_id(number, app)}-")
+    guarded = GuardedNumber.of(number)
+    return guarded is None or channel_name.startswith(f"PJSIP/{guarded.endpoint_id(app)}-")
 
 
 def uri_pattern(user: str) -> str:
@@ -51,14 +65,12 @@ def uri_pattern(user: str) -> str:
     return f"/^<?[Ss][Ii][Pp][Ss]?:{letters}[@:;]/"
 
 
-def endpoint_fields(number: PhoneNumber, media_address: str | None, *, app: str) -> dict[str, dict[str, str]]:
+def endpoint_fields(number: GuardedNumber, media_address: str | None, *, app: str) -> dict[str, dict[str, str]]:
     """Object type → the fields of what makes Asterisk challenge this number's callers, in the order to write them.
 
     The callers enter the dialplan where all do; the variable says which server's application is meant.
     """
-    assert number.authentication is not None
-    wanted = number.authentication
-    name = endpoint_id(number, app)
+    wanted, name = number.wanted, number.endpoint_id(app)
     endpoint = {
         "context": "from-sip",
         "set_var": f"ARI_ASSISTANT_APP={app}",
@@ -91,7 +103,7 @@ class SipAuthenticator:
         self._ari = ari
         self._catalogue = catalogue
         self._media_address = media_address
-        self._known: dict[str, PhoneNumber] = {}
+        self._known: dict[str, GuardedNumber] = {}
         self._changed = asyncio.Event()
         self._writing = asyncio.Lock()
 
@@ -119,7 +131,7 @@ class SipAuthenticator:
             await self._synchronise(afresh)
 
     async def _synchronise(self, afresh: bool) -> None:
-        wanted = {endpoint_id(number, self._ari.app): number for number in await self._numbers()}
+        wanted = {number.endpoint_id(self._ari.app): number for number in await self._numbers()}
         present = set(self._known)
         if afresh:
             self._known.clear()
@@ -147,14 +159,14 @@ class SipAuthenticator:
                 continue
             self._known[name] = wanted[name]
 
-    async def _numbers(self) -> list[PhoneNumber]:
+    async def _numbers(self) -> list[GuardedNumber]:
         resources: list[Resource] = await self._catalogue.phone_numbers.list(Listing(limit=100_000))
         found = []
         for resource in resources:
             if resource.document.get("authentication"):
-                number = phone_number_schema.validate_python(resource.document)
-                if isinstance(number, PhoneNumber):
-                    found.append(number)
+                guarded = GuardedNumber.of(phone_number_schema.validate_python(resource.document))
+                if guarded is not None:
+                    found.append(guarded)
         return found
 
     async def _remove(self, name: str) -> None:

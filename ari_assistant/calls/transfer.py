@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.ari.errors import AriError, AriRequestError
-from ari_assistant.ari.events import AriEvent
+from ari_assistant.ari.events import AriEvent, StasisStart
 from ari_assistant.ari.resources import Channel
-from ari_assistant.calls.legs import Legs
-from ari_assistant.calls.own_ids import DIALLED, OwnIds
+from ari_assistant.calls.own_ids import DIALLED
 from ari_assistant.dialogue.address import one_line
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.destination import Destination
 
 __all__ = [
     "REFER_CONTEXT",
-    "dial_and_bridge",
+    "DialledLeg",
+    "dialled",
     "is_redirect",
     "refer",
     "refer_target",
@@ -132,37 +132,51 @@ async def _reports(channel: Channel) -> bool:
         return False
 
 
-async def dial_and_bridge(
-    ari: AriClient,
-    legs: Legs,
-    destination: Destination,
-    *,
-    call_id: str,
-    caller_id: str,
-    answered: Callable[[], None],
-) -> str:
-    """Dial the destination and join it with the caller; returns when it has left.
+class DialledLeg:
+    """The party to whom a caller is sent on, as long as we have it dialled (`dialled`)."""
 
-    `completed` (they talked), `busy`, `no-answer`, `redirected` (it forwards its calls, which is not followed) or
-    `failed`, as `artifact.transfers[].status` has it. Raises AriError when Asterisk does not even dial, ValueError for
-    a number.
-    """
+    def __init__(self, channel_id: str, started: asyncio.Future[StasisStart], *, seconds: int) -> None:
+        """`started`: they have picked up. `seconds`: so long it rings."""
+        self.channel_id = channel_id
+        self._started = started
+        self._seconds = seconds
+        self._left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def answer(self) -> str | None:
+        """Wait until they pick up (None), or why they do not, as `artifact.transfers[].status` has it: `busy`,
+        `no-answer`, `redirected` (they forward their calls, which is not followed) or `failed`."""
+        both: set[asyncio.Future[Any]] = {self._started, self._left}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED, timeout=self._seconds + 5)
+        if self._started.done():
+            return None
+        return self._left.result() if self._left.done() else "no-answer"
+
+    async def hung_up(self) -> None:
+        """Wait until they have left."""
+        await self._left
+
+    def channel_event(self, event: AriEvent) -> None:
+        """An event of their channel (a handler of `AriClient.on_channel`)."""
+        if event.type not in ("Dial", "ChannelDestroyed") or self._left.done():
+            return
+        if is_redirect(event):
+            self._left.set_result("redirected")
+        elif event.type == "ChannelDestroyed":
+            self._left.set_result(_status(int(event.data.get("cause") or 0)))
+
+
+@asynccontextmanager
+async def dialled(
+    ari: AriClient, destination: Destination, *, channel_id: str, caller_id: str
+) -> AsyncGenerator[DialledLeg, None]:
+    """Dial the destination for the length of the block. `channel_id` is of our choosing, `caller_id` whom they see
+    calling. Raises AriError when Asterisk does not even dial, ValueError for a number."""
     target = refer_target(destination)
-    seconds = int((destination.transfer_plan.dial_timeout if destination.transfer_plan else None) or 60)
-    channel_id = OwnIds(ari.app).dialled(call_id)
-    left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def heard(event: AriEvent) -> None:
-        if event.type in ("Dial", "ChannelDestroyed") and not left.done():
-            if is_redirect(event):
-                left.set_result("redirected")
-            elif event.type == "ChannelDestroyed":
-                left.set_result(_status(int(event.data.get("cause") or 0)))
-
-    stop = ari.on_channel(channel_id, heard)
+    plan = destination.transfer_plan
+    seconds = int((plan.dial_timeout if plan is not None else None) or 60)
     started = ari.expect_start(channel_id)
-    variables = {f"PJSIP_HEADER(add,{name})": value for name, value in sip_headers(destination).items()}
-    channel = ari.channels.get(channel_id)
+    leg = DialledLeg(channel_id, started, seconds=seconds)
+    stop = ari.on_channel(channel_id, leg.channel_event)
     try:
         await ari.channels.originate(
             endpoint=f"PJSIP/outbound/{target}",
@@ -171,18 +185,11 @@ async def dial_and_bridge(
             channelId=channel_id,
             callerId=one_line(caller_id),
             timeout_seconds=seconds,
-            variables=variables,
+            variables={f"PJSIP_HEADER(add,{name})": value for name, value in sip_headers(destination).items()},
         )
-        both: set[asyncio.Future[Any]] = {started, left}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED, timeout=seconds + 5)
-        if not started.done():
-            return left.result() if left.done() else "no-answer"
-        answered()
-        await legs.replace_media(channel_id)
-        await left
-        return "completed"
+        yield leg
     finally:
         stop()
         started.cancel()
         with suppress(AriError):  # swept at the next connect
-            await asyncio.shield(channel.hangup())
+            await asyncio.shield(ari.channels.get(channel_id).hangup())

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from ari_assistant.conversation.usage import Consumption
@@ -20,7 +21,7 @@ from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.plans import AnalysisPlan
 from ari_assistant.vapi.structured_output import StructuredOutput
 
-__all__ = ["analyse", "structured_outputs"]
+__all__ = ["Analyst", "CallText", "analyse", "structured_outputs"]
 
 log = get_logger("reports.analysis")
 
@@ -48,13 +49,32 @@ _RUBRICS = {
 _USER = "Transcript:\n\n{{transcript}}\n\nEnded reason: {{endedReason}}"
 
 
-class _Analyst:
-    """Asks the model, each question within its own time; what fails leaves its field out."""
+@dataclass(frozen=True, slots=True)
+class CallText:
+    """What there is to be read of a call that is over."""
 
-    def __init__(self, model: Model, fill: TemplateRenderer, variables: JsonObject, used: Consumption) -> None:
+    transcript: str
+    ended_reason: str
+    system_prompt: str
+    messages: int
+    """How many it was."""
+
+    def variables(self) -> JsonObject:
+        """Of the templates with which the model is asked."""
+        return {
+            "transcript": self.transcript,
+            "endedReason": self.ended_reason,
+            "systemPrompt": self.system_prompt,
+        }
+
+
+class Analyst:
+    """Asks the model about one call, each question within its own time; what fails leaves its field out."""
+
+    def __init__(self, model: Model, fill: TemplateRenderer, text: CallText, used: Consumption) -> None:
         self._model = model
         self._fill = fill
-        self._variables = variables
+        self._variables = text.variables()
         self._used = used
 
     async def ask(
@@ -67,6 +87,8 @@ class _Analyst:
         schema: JsonObject | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> str | None:
+        """The model's answer to `templates` (`role`, `content`), or to `system` and the transcript where there are
+        none. None when there is no answer within `seconds`."""
         given = templates or [{"role": "system", "content": system}, {"role": "user", "content": _USER}]
         variables = {**self._variables, **(extra or {})}
         messages = [
@@ -92,25 +114,51 @@ class _Analyst:
             self._used.analysis[kind] = self._used.analysis.get(kind, Usage()) + usage
         return text.strip() or None
 
+    async def ask_data(
+        self,
+        schema: JsonObject | None,
+        templates: Sequence[JsonObject] | None = None,
+        system: str = _DATA,
+        seconds: float | None = None,
+        *,
+        kind: str = "structuredData",
+    ) -> Any:
+        """Have data extracted that fits a JSON Schema; None without any."""
+        text = await self.ask(
+            kind,
+            templates,
+            system,
+            seconds,
+            schema=schema,
+            extra={"schema": json.dumps(schema or {}, ensure_ascii=False)},
+        )
+        return _json(text) if text is not None else None
 
-async def analyse(
-    plan: AnalysisPlan | None,
-    model: Model,
-    *,
-    fill: TemplateRenderer,
-    messages: int,
-    transcript: str,
-    ended_reason: str,
-    system_prompt: str,
-    used: Consumption,
-) -> JsonObject:
+
+async def analyse(plan: AnalysisPlan | None, analyst: Analyst, text: CallText) -> JsonObject:
     """`analysis`: summary, structured data and success evaluation, asked at the same time."""
     plan = plan or AnalysisPlan()
     threshold = 2 if plan.min_messages_threshold is None else plan.min_messages_threshold
-    if messages < threshold:
+    if text.messages < threshold:
         return {}
-    variables = {"transcript": transcript, "endedReason": ended_reason, "systemPrompt": system_prompt}
-    analyst = _Analyst(model, fill, variables, used)
+    jobs = _questions(plan, analyst)
+    multi = plan.structured_data_multi_plan or []
+    several = [
+        analyst.ask_data(item.plan.json_schema, item.plan.messages, seconds=item.plan.timeout_seconds)
+        for item in multi
+    ]
+    results = await asyncio.gather(*jobs.values(), *several)
+    analysis = {key: value for key, value in zip(jobs, results, strict=False) if value is not None}
+    if multi:
+        found = results[len(jobs) :]
+        analysis["structuredDataMulti"] = [
+            {item.key: value} for item, value in zip(multi, found, strict=True) if value is not None
+        ]
+    return analysis
+
+
+def _questions(plan: AnalysisPlan, analyst: Analyst) -> dict[str, Coroutine[Any, Any, Any]]:
+    """What the plan wants to know: the field of `analysis` → its asking."""
     jobs: dict[str, Coroutine[Any, Any, Any]] = {}
     summary, data, success = plan.summary_plan, plan.structured_data_plan, plan.success_evaluation_plan
     if summary is None or summary.enabled is not False:
@@ -121,10 +169,8 @@ async def analyse(
             summary.timeout_seconds if summary else None,
         )
     if (data is not None and data.enabled) or (data is None and plan.structured_data_schema):
-        schema = (data.json_schema if data else None) or plan.structured_data_schema
-        jobs["structuredData"] = _data(
-            analyst,
-            schema,
+        jobs["structuredData"] = analyst.ask_data(
+            (data.json_schema if data else None) or plan.structured_data_schema,
             data.messages if data else None,
             plan.structured_data_prompt or _DATA,
             data.timeout_seconds if data else None,
@@ -138,69 +184,29 @@ async def analyse(
             success.timeout_seconds if success else None,
             extra={"rubric": _RUBRICS.get(rubric, rubric)},
         )
-    multi = plan.structured_data_multi_plan or []
-    several = [
-        _data(analyst, item.plan.json_schema, item.plan.messages, _DATA, item.plan.timeout_seconds)
-        for item in multi
-    ]
-    results = await asyncio.gather(*jobs.values(), *several)
-    analysis = {key: value for key, value in zip(jobs, results, strict=False) if value is not None}
-    if multi:
-        found = results[len(jobs) :]
-        analysis["structuredDataMulti"] = [
-            {item.key: value} for item, value in zip(multi, found, strict=True) if value is not None
-        ]
-    return analysis
+    return jobs
 
 
 async def structured_outputs(
-    outputs: Mapping[str, StructuredOutput],
-    model: Model | None,
-    *,
-    fill: TemplateRenderer,
-    transcript: str,
-    ended_reason: str,
-    used: Consumption,
+    outputs: Mapping[str, StructuredOutput], analyst: Analyst | None, text: CallText
 ) -> JsonObject:
     """`artifact.structuredOutputs`: id → `{"name", "result"}`. A `regex` one needs no model."""
-    variables = {"transcript": transcript, "endedReason": ended_reason}
-    analyst = _Analyst(model, fill, variables, used) if model is not None else None
 
     async def one(output: StructuredOutput) -> Any:
         if output.type == "regex":
             try:
-                return await asyncio.to_thread(Pattern(output.regex or "").find, transcript)
+                return await asyncio.to_thread(Pattern(output.regex or "").find, text.transcript)
             except BadPattern:
                 return None
         if analyst is None:
             return None
-        return await _data(analyst, output.json_schema, None, _DATA, None, kind="structuredOutput")
+        return await analyst.ask_data(output.json_schema, kind="structuredOutput")
 
     results = await asyncio.gather(*(one(output) for output in outputs.values()))
     return {
         key: {"name": output.name, "result": result}
         for (key, output), result in zip(outputs.items(), results, strict=True)
     }
-
-
-async def _data(
-    analyst: _Analyst,
-    schema: JsonObject | None,
-    templates: Sequence[JsonObject] | None,
-    system: str,
-    seconds: float | None,
-    *,
-    kind: str = "structuredData",
-) -> Any:
-    text = await analyst.ask(
-        kind,
-        templates,
-        system,
-        seconds,
-        schema=schema,
-        extra={"schema": json.dumps(schema or {}, ensure_ascii=False)},
-    )
-    return _json(text) if text is not None else None
 
 
 def _json(text: str) -> Any:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from ari_assistant.reports.record import CallRecord
-from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.server import Server, first_server
 from ari_assistant.vapi.server_message import envelope, transcript_type, wants
@@ -18,7 +16,8 @@ __all__ = ["CallMessages"]
 
 
 class CallMessages:
-    """Builds, selects and queues. What needs an answer is asked for at once, beside the queue."""
+    """Builds, selects and queues. What needs an answer is asked for at once, beside the queue. Who gets what, and what
+    is in it, is as the record says at that moment."""
 
     def __init__(
         self,
@@ -34,14 +33,11 @@ class CallMessages:
         self._outbox = outbox
         self._number_server = number_server
         self._org_server = org_server
-        self.assistant = Assistant()
-        self.artifact: Callable[[], JsonObject | None] = lambda: None
-        """The live artifact, while there is a conversation."""
 
     @property
     def server(self) -> Server | None:
         """Who gets messages: the assistant's server, else the number's, else the installation's (§7.1)."""
-        return first_server(self.assistant.server, self._number_server, self._org_server)
+        return first_server(self._record.answering.server, self._number_server, self._org_server)
 
     @property
     def number_server(self) -> Server | None:
@@ -50,7 +46,7 @@ class CallMessages:
 
     def wants(self, kind: str) -> bool:
         """Does anybody get messages of this type?"""
-        return wants(self.assistant.server_messages, kind) and self.server is not None
+        return wants(self._record.answering.server_messages, kind) and self.server is not None
 
     def send(self, kind: str, **fields: Any) -> None:
         """Queue a message, if it is wanted."""
@@ -59,7 +55,7 @@ class CallMessages:
 
     def send_transcript(self, role: str, text: str, *, final: bool) -> None:
         """Queue a transcript under the type that was asked for (§7.3)."""
-        kind = transcript_type(self.assistant.server_messages, final=final)
+        kind = transcript_type(self._record.answering.server_messages, final=final)
         if kind is not None and self.server is not None:
             fields: JsonObject = {"role": role, "transcript": text}
             fields |= {"transcriptType": "final" if final else "partial", "isFiltered": False}
@@ -80,7 +76,7 @@ class CallMessages:
 
     def build(self, kind: str, **fields: Any) -> JsonObject:
         """The whole message (§7.2). Fields that are None are left out."""
-        given = {**self.common(), "artifact": self.artifact(), **fields}
+        given = {**self.common(), "artifact": self._record.live_artifact(), **fields}
         return envelope(kind, timestamp_ms=int(time.time() * 1000), **given)
 
     def common(self) -> JsonObject:

@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from ari_assistant.calls.invite import header_variables
 from ari_assistant.calls.transfer import refer_target
 from ari_assistant.dialogue.address import AddressRefused, filled_sip_uri, filled_url
 from ari_assistant.dialogue.callers_text import FromCaller
 from ari_assistant.dialogue.template import RESERVED, builtin_variables, render
+from ari_assistant.reports.invite import header_variables
 from ari_assistant.vapi.destination import Destination
 
 hostile = st.text(max_size=60) | st.lists(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_assistant.calls.invite import header_variables
 from ari_assistant.dialogue.clauses import Clauses, speakable
 from ari_assistant.dialogue.rules.config import Fact, RulesConfig
 from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.template import RESERVED, render
 from ari_assistant.providers.model import ChatMessage, ModelRequest
+from ari_assistant.reports.invite import header_variables
 from ari_assistant.vapi.sip_uri import SipUri
 
 words = st.text(st.sampled_from("abcdefg .,!?\n"), max_size=120)

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ari_assistant.calls.invite import header_variables
 from ari_assistant.conversation.tool_runner import ToolRunner
+from ari_assistant.reports.invite import header_variables
 from ari_assistant.vapi.base import JsonObject
 from tests.support.serving import served
 from tests.unit.conversation.tool_bench import BOOK, Bench, one

@@ -15,7 +15,7 @@ from ari_assistant.dialogue.tools import offered_tools
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ToolCall
 from ari_assistant.reports.messages import CallMessages
-from ari_assistant.reports.record import CallRecord
+from ari_assistant.reports.record import CallRecord, Dialled, Installation
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.model import Model
@@ -43,9 +43,7 @@ class Bench:
         return None
 
     def runner(self, *tools: JsonObject, **model: Any) -> ToolRunner:
-        record = CallRecord(
-            org_id="o", phone_number={"id": "n"}, public_url="http://h", customer={}, variables={}, invite=None
-        )
+        record = CallRecord(Installation("o", "http://h"), {"id": "n"}, Dialled({}))
         outbox = Outbox(self.sender, call_id=record.id)
         server = Server(url=self.webhook.url)
         messages = CallMessages(self.sender, record, outbox, number_server=server, org_server=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import aiohttp
@@ -14,8 +15,9 @@ from pydantic import BaseModel
 from ari_assistant.conversation.result import Conversation
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.history import History
+from ari_assistant.dialogue.variables import Variables
 from ari_assistant.reports.messages import CallMessages
-from ari_assistant.reports.record import CallRecord
+from ari_assistant.reports.record import CallRecord, Dialled, Installation
 from ari_assistant.vapi.assistant import Assistant, AssistantOverrides
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.call import CreateCall, Customer
@@ -203,13 +205,9 @@ async def test_neither_messages_nor_records_nor_the_live_artifact_hold_a_secret(
         for path in [*paths(Assistant), *(("open", str(number)) for number in range(len(OPEN)))]:
             assistant = OPEN[int(path[1])] if path[0] == "open" else document(path)
             assistant = {key: value for key, value in assistant.items() if key not in ("type", "provider")}
-            record = CallRecord(
-                org_id="o",
-                phone_number={"id": "n", "server": {"secret": CANARY}, "authentication": {"password": CANARY}},
-                public_url="http://h",
-                customer={"number": "1", "squadOverrides": {"server": {"secret": CANARY}}},
-                variables={"x": "1"},
-            )
+            number = {"id": "n", "server": {"secret": CANARY}, "authentication": {"password": CANARY}}
+            customer = {"number": "1", "squadOverrides": {"server": {"secret": CANARY}}}
+            record = CallRecord(Installation("o", "http://h"), number, Dialled(customer))
             record.assistant = assistant
             record.overrides = {**assistant, "variableValues": {"x": "1"}}
             outbox = Outbox(sender, call_id=record.id)
@@ -223,9 +221,10 @@ async def test_neither_messages_nor_records_nor_the_live_artifact_hold_a_secret(
                 used=Consumption(),
                 provider_names={},
             )
-            artifact = record.live_artifact(conversation, {"x": "1"}) if "artifactPlan" not in assistant else {}
-            messages.artifact = lambda artifact=artifact: artifact  # type: ignore[misc]
-            told = json.dumps([messages.build("status-update"), record.wire(), artifact])
+            if "artifactPlan" not in assistant:
+                live = SimpleNamespace(conversation=lambda conversation=conversation: conversation)
+                record.follow(live, Variables({"x": "1"}, History(), log=None))
+            told = json.dumps([messages.build("status-update"), record.wire(), record.live_artifact()])
             assert CANARY not in told, path
 
 

@@ -10,7 +10,8 @@ from ari_assistant.ari.events import ChannelSnapshot, StasisStart
 from ari_assistant.ari.resources import Channel
 from ari_assistant.audio.codec import CODECS
 from ari_assistant.audio.g711 import ULAW
-from ari_assistant.calls.invite import header_variables, read_invite
+from ari_assistant.calls.invite_reader import read_invite
+from ari_assistant.reports.invite import header_variables
 
 SNAPSHOT = ChannelSnapshot("c1", "PJSIP/anonymous-1", "Ring", "cid-1", "Bob", "100", "desk", "from-sip")
 
