@@ -129,7 +129,7 @@ async def delete(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     for one in calls:
         try:
-            for path in _artifacts(context, one.id):
+            for path in (context.data.recording(one.id), context.data.log(one.id)):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
         except OSError as fault:
             await context.call_event("call.delete.failed", one.document)
@@ -139,13 +139,9 @@ async def delete(request: web.Request) -> web.Response:
     return web.json_response(call.document)
 
 
-def _artifacts(context: ApiContext, call_id: str) -> list[Path]:
-    return [context.recordings_dir / f"{call_id}.wav", context.data_dir / "logs" / f"{call_id}.jsonl"]
-
-
 async def _recording(request: web.Request) -> Path:
     call = await _found(request)
-    path = request.app[CONTEXT].recordings_dir / f"{call.id}.wav"
+    path = request.app[CONTEXT].data.recording(call.id)
     if not await asyncio.to_thread(path.is_file):
         raise ApiFault(404, f"Call {call.id} has no recording.")
     return path
@@ -178,7 +174,7 @@ _add_mono("assistant-recording", 1, "WAV, 8 kHz, 16 bit: the assistant alone")
 async def logs(request: web.Request) -> web.StreamResponse:
     """What the server logged about the call, a JSON object a line."""
     call = await _found(request)
-    path = request.app[CONTEXT].data_dir / "logs" / f"{call.id}.jsonl"
+    path = request.app[CONTEXT].data.log(call.id)
     if not await asyncio.to_thread(path.is_file):
         raise ApiFault(404, f"Call {call.id} has no log.")
     return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_assistant.calls.outbound import CallRefused
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
@@ -35,7 +35,8 @@ class ApiContext:
     catalogue: Catalogue
     calls: Calls
     keys: ApiKeys
-    data_dir: Path
+    data: DataDirectory
+    """Where recordings, logs and files are."""
     public_url: str
     api_key: str
     """The operator's own private key, beside those in the database."""
@@ -51,16 +52,6 @@ class ApiContext:
     """Tell the call's server of `call.deleted` or `call.delete.failed`."""
     numbers_changed: Callable[[], None] = lambda: None
     """Phone numbers were created, changed or removed."""
-
-    @property
-    def recordings_dir(self) -> Path:
-        """Where the recordings are."""
-        return self.data_dir / "recordings"
-
-    @property
-    def files_dir(self) -> Path:
-        """Where uploaded files are."""
-        return self.data_dir / "files"
 
 
 CONTEXT = web.AppKey("context", ApiContext)

@@ -55,7 +55,7 @@ async def upload(request: web.Request) -> web.Response:
     if not request.content_type.startswith("multipart/"):
         raise ApiFault(400, ["file must be sent as multipart/form-data"])
     file_id = new_id()
-    path = context.files_dir / file_id
+    path = context.data.file(file_id)
     document: JsonObject | None = None
     fields: dict[str, str] = {}
     try:
@@ -180,7 +180,7 @@ async def get(request: web.Request) -> web.Response:
 async def content(request: web.Request) -> web.StreamResponse:
     """Get a file's bytes."""
     file = await _found(request)
-    path = request.app[CONTEXT].files_dir / file.id
+    path = request.app[CONTEXT].data.file(file.id)
     if not await asyncio.to_thread(path.is_file):
         raise not_found("File", file.id)
     # Never as what it says it is: a browser must not run an uploaded page.
@@ -203,5 +203,5 @@ async def update(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """Delete a file and return what it was."""
     file = await _found(request)
-    await asyncio.to_thread((request.app[CONTEXT].files_dir / file.id).unlink, missing_ok=True)
+    await asyncio.to_thread(request.app[CONTEXT].data.file(file.id).unlink, missing_ok=True)
     return web.json_response((await _existing(request, lambda files, id_: files.delete(id_))).wire())

@@ -455,7 +455,7 @@ class PhoneCall(ABC):
             variables=self._variables.values,
             fill=self._variables.fill,
             call_log=self._call_log,
-            logs=self._services.options.logs_dir,
+            data=self._services.options.data,
             log=self._log,
         )
         try:
@@ -519,7 +519,7 @@ class PhoneCall(ABC):
         wanted = plan.recording_enabled if plan is not None else None
         if (self._assistant.recording_enabled if wanted is None else wanted) is False:
             return None
-        path = self._services.options.recordings_dir / f"{self._record.id}.wav"
+        path = self._services.options.data.recording(self._record.id)
         self._record.recording_path = path
         return path
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.conversation.session import Session
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.dialogue.template import TemplateRenderer
 from ari_assistant.private_files import create_private
 from ari_assistant.reports.analysis import analyse, structured_outputs
@@ -40,13 +40,13 @@ class Report:
         variables: JsonObject,
         fill: TemplateRenderer,
         call_log: CallLog,
-        logs: Path,
+        data: DataDirectory,
         log: Any,
     ) -> None:
-        """`logs`: the folder of the calls' logs."""
+        """`data`: where the call's log is kept."""
         self._calls = calls
         self._catalogue = catalogue
-        self._logs = logs
+        self._data = data
         self._record = record
         self._messages = messages
         self._session = session
@@ -131,7 +131,7 @@ class Report:
         if plan is not None and plan.logging_enabled is False:
             return
         text = self._call_log.text()
-        path = self._logs / f"{self._record.id}.jsonl"
+        path = self._data.log(self._record.id)
 
         def write() -> None:
             with create_private(path) as file:

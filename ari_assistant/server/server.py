@@ -49,6 +49,7 @@ from ari_assistant.conversation.ending import ABANDONED
 from ari_assistant.conversation.options import Prompts
 from ari_assistant.conversation.prewarm import warm
 from ari_assistant.conversation.session import Session
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.fault import Fault
 from ari_assistant.loop_watch import LoopWatch
 from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
@@ -218,7 +219,7 @@ class Server:
             stack.enter_context(locked_directory(data))
         except DirectoryInUse:
             raise Fault(
-                f"another ari-assistant uses {data}",
+                f"another ari-assistant uses {data.path}",
                 cure="stop it, or set ARI_ASSISTANT_DATA_DIR (and the ports) for this one",
             ) from None
         self._keep_private(data)
@@ -246,7 +247,7 @@ class Server:
             catalogue=catalogue,
             calls=calls,
             keys=ApiKeys(engine),
-            data_dir=data,
+            data=data,
             public_url=settings.api_base,
             api_key=key,
             health=self.health,
@@ -316,11 +317,9 @@ class Server:
 
     # -- parts ----------------------------------------------------------------------------------------------
 
-    def _keep_private(self, data: Path) -> None:
-        """What an older version, or a careless umask, left open to others. Only what is ours: the data directory may be
-        somebody's home."""
-        names = ("api-key", "lock", "recordings", "logs", "files")  # Asterisk's part: `render_instance`
-        failed = make_private([data], below=False) + make_private(data / name for name in names)
+    def _keep_private(self, data: DataDirectory) -> None:
+        """What an older version, or a careless umask, left open to others."""
+        failed = make_private([data.path], below=False) + make_private(data.kept())
         if (database := sqlite_file(self._settings.database)) is not None:
             failed += make_private(
                 database.with_name(database.name + end) for end in ("", "-wal", "-shm", "-journal")
@@ -359,10 +358,10 @@ class Server:
         )
         return file
 
-    def _api_key(self, data: Path) -> str:
+    def _api_key(self, data: DataDirectory) -> str:
         if self._settings.api_key is not None:
             return self._settings.api_key.get_secret_value()
-        path = data / "api-key"
+        path = data.api_key
         if path.is_file() and (key := path.read_text().strip()):
             return key
         key = secrets.token_urlsafe(32)
@@ -447,7 +446,7 @@ class Server:
                 str(fault), cure="set ARI_ASSISTANT_MEDIA_HOST to an address of this machine that Asterisk reaches"
             ) from fault
 
-    async def _start_asterisk(self, start: Start, data: Path) -> AriCredentials:
+    async def _start_asterisk(self, start: Start, data: DataDirectory) -> AriCredentials:
         settings = self._settings
         if settings.uses_running_asterisk:
             return AriCredentials(settings.asterisk, settings.ari_username, _ari_password(settings))
@@ -456,7 +455,7 @@ class Server:
         port = settings.ari_port or free_tcp_port()
         options = instance_options(settings, ari_port=port, ari_password=new_password())
         credentials = AriCredentials(f"http://127.0.0.1:{port}", options.ari_username, options.ari_password)
-        conf = await asyncio.to_thread(render_instance, data / "asterisk", binary, options)
+        conf = await asyncio.to_thread(render_instance, data.asterisk, binary, options)
         process = AsteriskProcess(
             binary,
             conf,
@@ -512,7 +511,7 @@ class Server:
             admission=self._admission,
             options=CallOptions(
                 org_id=ORG_ID,
-                data_dir=settings.data_dir.resolve(),
+                data=DataDirectory(settings.data_dir.resolve()),
                 public_url=settings.api_base,
                 org_server=self._org_server,
                 assistant_request_seconds=settings.assistant_request_seconds,
@@ -660,9 +659,9 @@ async def _start_threads() -> None:
     await asyncio.gather(*(asyncio.to_thread(together.wait) for _ in range(_THREADS)))
 
 
-def _server_id(data: Path) -> str:
+def _server_id(data: DataDirectory) -> str:
     """Who we are to a database that several servers share; kept in the data directory, which is one server's alone."""
-    path = data / "server-id"
+    path = data.server_id
     if path.is_file() and (known := path.read_text().strip()):
         return known
     new = str(uuid.uuid4())

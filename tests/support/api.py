@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_assistant.api.context import ApiContext
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
@@ -25,7 +26,7 @@ def api_context(
         catalogue=Catalogue(engine, org_id="o"),
         calls=Calls(engine, org_id="o"),
         keys=ApiKeys(engine),
-        data_dir=folder,
+        data=DataDirectory(folder),
         public_url="http://here",
         api_key="key",
         health=health,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ari_assistant.config.settings import Settings
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.private_files import private_directory
 from ari_assistant.server.server import Server
 
@@ -21,7 +22,7 @@ def test_what_an_older_version_left_open_is_mended_and_what_is_not_ours_is_left_
         path.touch()
         path.chmod(0o755)
     data.chmod(0o755)
-    Server(Settings(data_dir=data))._keep_private(data)
+    Server(Settings(data_dir=data))._keep_private(DataDirectory(data))
     modes = {path.stat().st_mode & 0o777 for path in ours}
     assert modes == {0o600}
     assert [path.stat().st_mode & 0o777 for path in (data, data / "recordings", somebodys)] == [
