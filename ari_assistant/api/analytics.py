@@ -5,14 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.endpoint import Endpoints
+from ari_assistant.api.endpoint import EndpointGroup
 from ari_assistant.api.errors import ApiFault, json_object
 from ari_assistant.store.analytics import run_query
 from ari_assistant.vapi.analytics import AnalyticsQueries
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("Analytics")
+endpoints = EndpointGroup("Analytics")
 _MAX_QUERIES = 20
 
 

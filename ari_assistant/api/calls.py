@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.crud import existing, found_in, partial
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.errors import ApiFault, json_object
 from ari_assistant.api.listing import LIST_QUERY, listed, listing
 from ari_assistant.calls.outbound import CallRefused
@@ -23,7 +23,7 @@ from ari_assistant.vapi.call import Call, CallPatch, CreateCall, DeleteCalls
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("Call")
+endpoints = EndpointGroup("Call")
 _WAV: JsonObject = {"type": "string", "format": "binary"}
 _ID = {"type": "string"}
 _MAX_CUSTOMERS = 100
@@ -149,7 +149,7 @@ async def _recording(request: web.Request) -> Path:
 
 @endpoints.add("GET", "/call/{id}/stereo-recording", answer=_WAV, answer_type="audio/wav", errors=(404,))
 async def stereo(request: web.Request) -> web.StreamResponse:
-    """WAV, 8 kHz, 16 bit: caller left, assistant right."""
+    """WAV, 8 kHz (16 kHz with G.722), 16 bit: caller left, assistant right."""
     return web.FileResponse(await _recording(request), headers={"Content-Type": "audio/wav"})
 
 
@@ -163,9 +163,9 @@ def _add_mono(path: str, side: int | None, summary: str) -> None:
     )(handler)
 
 
-_add_mono("mono-recording", None, "WAV, 8 kHz, 16 bit: both sides mixed")
-_add_mono("customer-recording", 0, "WAV, 8 kHz, 16 bit: the caller alone")
-_add_mono("assistant-recording", 1, "WAV, 8 kHz, 16 bit: the assistant alone")
+_add_mono("mono-recording", None, "WAV, 8 kHz (16 kHz with G.722), 16 bit: both sides mixed")
+_add_mono("customer-recording", 0, "WAV, 8 kHz (16 kHz with G.722), 16 bit: the caller alone")
+_add_mono("assistant-recording", 1, "WAV, 8 kHz (16 kHz with G.722), 16 bit: the assistant alone")
 
 
 @endpoints.add(

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import Act, existing, found_in, stored
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
 from ari_assistant.private_files import create_private
@@ -24,7 +24,7 @@ from ari_assistant.vapi.json_text import read_json
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("File")
+endpoints = EndpointGroup("File")
 _MAX_BYTES = 50 << 20
 _MAX_METADATA = 4_096
 _ANSWER = stored("StoredFile", File)

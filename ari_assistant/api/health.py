@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.endpoint import Endpoints
+from ari_assistant.api.endpoint import EndpointGroup
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("Health")
+endpoints = EndpointGroup("Health")
 
 
 @endpoints.add("GET", "/health", access="open", answer={"type": "object"}, errors=(503,))

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import Crud, partial, stored
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.errors import ApiFault
 from ari_assistant.api.listing import PAGE_QUERY, listed, listing, page_metadata, wired
 from ari_assistant.store.repositories import Resource
@@ -71,7 +71,7 @@ _crud = _PhoneNumbers(
     two_spellings=True,
     wire=_wire,
 )
-endpoints: Endpoints = _crud.endpoints
+endpoints: EndpointGroup = _crud.endpoints
 SEARCH = Query("search", {"type": "string", "maxLength": 100})
 
 

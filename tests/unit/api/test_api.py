@@ -188,6 +188,7 @@ async def test_every_resource_goes_from_creation_to_deletion(api: Api) -> None:
         ("/squad", {"members": []}, "members must be valid"),
         ("/squad", {"members": [{"assistantId": "gone"}]}, "members.0.assistantId gone does not exist"),
         ("/structured-output", {"name": "x", "schema": {}, "type": "regex", "regex": "("}, "regular expression"),
+        ("/structured-output", {"name": "x", "schema": {}, "type": "regex", "regex": "a{6000}"}, "repeats more"),
         ("/credential", {"provider": "openai"}, "apiKey must be a string"),
         ("/credential", {"provider": "deepgram", "apiKey": "k", "apiUrl": "https://x"}, "apiUrl must be absent"),
         (
