@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -164,17 +164,15 @@ class Server:
             "log": {"linesLost": lines_lost()},
         }
 
-    def _measured(self) -> None:
-        """A second is over for the media process."""
-        assert self._media is not None
-        health = self._media.health
+    def media_measured(self, health: Mapping[str, Any], lag: Mapping[str, float]) -> None:
+        """See `media.process.client.LoadObserver`."""
         gaps = health["gaps"]
         load = Load(
             packets=gaps["packets"],
             over_40=gaps["over40"],
             over_50=gaps["over50"],
             media_busy=health["busy"],
-            server_late_ms=self._media.lag["p50"],
+            server_late_ms=lag["p50"],
             engine_queue=max((engine.queued for engine in self._engines), default=0),
         )
         self._admission.observe(load, now=time.monotonic())
@@ -285,9 +283,7 @@ class Server:
         )
         end_of_turn = SmartTurn(engines[_END_OF_TURN]) if _END_OF_TURN in engines else None
         hearing = VoiceActivity(self._detectors())
-        self._media = media = MediaPlane(
-            host=settings.media_host, heard=hearing, measured=self._measured, log=_process_log
-        )
+        self._media = media = MediaPlane(host=settings.media_host, heard=hearing, observer=self, log=log)
         self._engines = list(engines.values())
         start(media.run(), name="media")
         sockets = None
@@ -379,7 +375,7 @@ class Server:
                     f"the package {module} is not installed",
                     cure=f"pip install 'ari-assistant[{extra}]', or run `make run`, which installs it",
                 )
-            engines[name] = EngineProcess(name, log=_process_log, environment=self._engine_environment())
+            engines[name] = EngineProcess(name, log=log, environment=self._engine_environment())
             start(engines[name].run(), name=f"engine-{name}")
         if not self._settings.end_of_turn_model:
             return engines
@@ -390,7 +386,7 @@ class Server:
                 hint="ari-assistant fetch-models brings the model",
             )
         else:
-            engines[_END_OF_TURN] = EngineProcess(_END_OF_TURN, timeout_seconds=2.0, log=_process_log)
+            engines[_END_OF_TURN] = EngineProcess(_END_OF_TURN, timeout_seconds=2.0, log=log)
             start(engines[_END_OF_TURN].run(), name=f"engine-{_END_OF_TURN}")
         return engines
 
@@ -456,18 +452,14 @@ class Server:
         options = instance_options(settings, ari_port=port, ari_password=new_password())
         credentials = AriCredentials(f"http://127.0.0.1:{port}", options.ari_username, options.ari_password)
         conf = await asyncio.to_thread(render_instance, data.asterisk, binary, options)
-        process = AsteriskProcess(
+        asterisk = AsteriskProcess(
             binary,
             conf,
             ping_url=f"{credentials.base}/asterisk/ping",
             authorization=aiohttp.encode_basic_auth(credentials.username, credentials.password),
         )
-        try:
-            await process.start()
-        except BaseException:
-            await process.stop()
-            raise
-        start(process.run(), name="asterisk")
+        process = await asterisk.start()
+        start(asterisk.run(process), name="asterisk")
         self._progress("starting Asterisk", 1, 1)
         return credentials
 
@@ -702,7 +694,3 @@ def _log_tasks() -> None:
             waits_at.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
             step = getattr(step, "cr_await", None) or getattr(step, "ag_await", None)
         log.info("task", name=task.get_name(), waits_at=waits_at)
-
-
-def _process_log(event: str, **fields: Any) -> None:
-    (log.info if event.endswith("_ready") else log.error)(event, **fields)
