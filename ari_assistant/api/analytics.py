@@ -33,5 +33,5 @@ async def analytics(request: web.Request) -> web.Response:
             if operation.operation == "history":
                 path = f"queries.{number}.operations.{place}.operation"
                 raise ApiFault(400, [f"{path} must be one of the following values: sum, avg, count, min, max"])
-    engine = request.app[CONTEXT].engine
+    engine = request.app[CONTEXT].store.engine
     return web.json_response([await run_query(engine, query) for query in body.queries], status=201)

@@ -31,7 +31,7 @@ _MAX_CUSTOMERS = 100
 
 async def _found(request: web.Request, call_id: str | None = None) -> Resource:
     return await found_in(
-        request.app[CONTEXT].calls, "Call", request.match_info["id"] if call_id is None else call_id
+        request.app[CONTEXT].store.calls, "Call", request.match_info["id"] if call_id is None else call_id
     )
 
 
@@ -50,14 +50,14 @@ async def create(request: web.Request) -> web.StreamResponse:
         raise ApiFault(400, [f"customers must contain no more than {_MAX_CUSTOMERS} elements"])
     if body.customers is None:
         try:
-            return web.json_response(await context.place_call(body, customers[0]), status=201)
+            return web.json_response(await context.operations.place(body, customers[0]), status=201)
         except CallRefused as fault:
             raise ApiFault(400, str(fault)) from None
     results: list[JsonObject] = []
     errors: list[JsonObject] = []
     for customer in customers:
         try:
-            results.append(await context.place_call(body, customer))
+            results.append(await context.operations.place(body, customer))
         except CallRefused as fault:
             errors.append({"customer": customer.wire(), "error": str(fault)})
     return web.json_response({"results": results, "errors": errors}, status=201)
@@ -74,13 +74,13 @@ async def _check_assistant(context: ApiContext, body: CreateCall) -> None:
         raise ApiFault(
             400, "Couldn't Get Assistant. Need Either `assistant`, `assistantId`, `squad`, Or `squadId`."
         )
-    if body.assistant_id is not None and await context.catalogue.assistants.get(body.assistant_id) is None:
+    if body.assistant_id is not None and await context.store.catalogue.assistants.get(body.assistant_id) is None:
         raise ApiFault(400, f"Couldn't Get Assistant. `assistantId` {body.assistant_id} Does Not Exist.")
-    if body.squad_id is not None and await context.catalogue.squads.get(body.squad_id) is None:
+    if body.squad_id is not None and await context.store.catalogue.squads.get(body.squad_id) is None:
         raise ApiFault(400, f"Couldn't Get Squad. `squadId` {body.squad_id} Does Not Exist.")
     if body.phone_number_id is None:
         raise ApiFault(400, "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `phoneNumber`.")
-    if await context.catalogue.phone_numbers.get(body.phone_number_id) is None:
+    if await context.store.catalogue.phone_numbers.get(body.phone_number_id) is None:
         raise ApiFault(400, f"Couldn't Get Phone Number. `phoneNumberId` {body.phone_number_id} Does Not Exist.")
 
 
@@ -94,7 +94,7 @@ async def _check_assistant(context: ApiContext, body: CreateCall) -> None:
 async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     filters = listing(request, {"id": "id", "assistantId": "assistant_id", "phoneNumberId": "phone_number_id"})
-    return await listed(request, request.app[CONTEXT].calls.json_pages(filters))
+    return await listed(request, request.app[CONTEXT].store.calls.json_pages(filters))
 
 
 @endpoints.add("GET", "/call/{id}", answer=Call, errors=(404,))
@@ -111,7 +111,7 @@ async def update(request: web.Request) -> web.Response:
     async def change(document: JsonObject) -> JsonObject:
         return document | patch.wire() | {"updatedAt": iso_now()}
 
-    calls = request.app[CONTEXT].calls
+    calls = request.app[CONTEXT].store.calls
     call = await existing(calls, "Call", request.match_info["id"], lambda own, id_: own.change(id_, change))
     return web.json_response(call.document)
 
@@ -132,10 +132,10 @@ async def delete(request: web.Request) -> web.Response:
             for path in (context.data.recording(one.id), context.data.log(one.id)):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
         except OSError as fault:
-            await context.call_event("call.delete.failed", one.document)
+            await context.operations.call_event("call.delete.failed", one.document)
             raise ApiFault(503, f"Call {one.id}: its artifacts could not be erased: {fault.strerror}") from fault
-        await existing(context.calls, "Call", one.id, lambda own, id_: own.delete(id_))
-        await context.call_event("call.deleted", one.document)
+        await existing(context.store.calls, "Call", one.id, lambda own, id_: own.delete(id_))
+        await context.operations.call_event("call.deleted", one.document)
     return web.json_response(call.document)
 
 

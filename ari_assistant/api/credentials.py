@@ -32,7 +32,7 @@ endpoints = Crud(
     body=credential_union,
     patch={"type": "object", "title": "CredentialPatch"},
     answer={"type": "object"},
-    resources=lambda context: context.catalogue.credentials,
+    resources=lambda context: context.store.catalogue.credentials,
     wire=_without_secrets,
     completed=_with_hidden,
 ).endpoints

@@ -41,11 +41,11 @@ _MIMETYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 
 async def _found(request: web.Request) -> Resource:
-    return await found_in(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"])
+    return await found_in(request.app[CONTEXT].store.catalogue.files, "File", request.match_info["id"])
 
 
 async def _existing(request: web.Request, act: Act) -> Resource:
-    return await existing(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"], act)
+    return await existing(request.app[CONTEXT].store.catalogue.files, "File", request.match_info["id"], act)
 
 
 @endpoints.add("POST", "/file", body=_UPLOAD, body_type="multipart/form-data", answer=_ANSWER, status=201)
@@ -94,7 +94,7 @@ async def upload(request: web.Request) -> web.Response:
     except BaseException:  # the client went away
         await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
         raise
-    resource = await context.catalogue.files.create(file_id, document)
+    resource = await context.store.catalogue.files.create(file_id, document)
     return web.json_response(resource.wire(), status=201)
 
 
@@ -166,7 +166,7 @@ async def _receive(part: BodyPartReader, path: Path) -> int:
 async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     wanted = listing(request, in_document={"purpose"})
-    return await listed(request, wired(request.app[CONTEXT].catalogue.files.pages(wanted), Resource.wire))
+    return await listed(request, wired(request.app[CONTEXT].store.catalogue.files.pages(wanted), Resource.wire))
 
 
 @endpoints.add("GET", "/file/{id}", answer=_ANSWER, errors=(404,))

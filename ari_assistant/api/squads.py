@@ -14,7 +14,7 @@ __all__ = ["endpoints"]
 
 
 async def _check(request: web.Request, document: JsonObject) -> None:
-    assistants = request.app[CONTEXT].catalogue.assistants
+    assistants = request.app[CONTEXT].store.catalogue.assistants
     for number, member in enumerate(document["members"]):
         assistant_id = member.get("assistantId")
         if assistant_id is not None and await assistants.get(assistant_id) is None:
@@ -28,6 +28,6 @@ endpoints = Crud(
     body=Squad,
     patch=partial("SquadPatch", Squad),
     answer=stored("StoredSquad", Squad),
-    resources=lambda context: context.catalogue.squads,
+    resources=lambda context: context.store.catalogue.squads,
     check=_check,
 ).endpoints

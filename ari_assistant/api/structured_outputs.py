@@ -30,7 +30,7 @@ class _StructuredOutputs(Crud):
 
     async def list_all(self, request: web.Request) -> web.StreamResponse:
         """All, newest first, in pages."""
-        outputs = request.app[CONTEXT].catalogue.structured_outputs
+        outputs = request.app[CONTEXT].store.catalogue.structured_outputs
         wanted = listing(request, {"id": "id"}, paged=True)
         metadata = page_metadata(wanted, await outputs.count(wanted))
         return await listed(request, wired(outputs.pages(wanted), Resource.wire), metadata)
@@ -43,7 +43,7 @@ endpoints = _StructuredOutputs(
     body=StructuredOutput,
     patch=partial("StructuredOutputPatch", StructuredOutput),
     answer=stored("StoredStructuredOutput", StructuredOutput),
-    resources=lambda context: context.catalogue.structured_outputs,
+    resources=lambda context: context.store.catalogue.structured_outputs,
     check=_check,
     list_query=(Query("id", {"type": "string"}), *PAGE_QUERY),
     list_answer={"type": "object"},

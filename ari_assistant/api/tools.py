@@ -24,5 +24,5 @@ endpoints = Crud(
     body=tool_schema,
     patch={"type": "object", "title": "ToolPatch"},
     answer=stored("StoredTool", *_TOOLS),
-    resources=lambda context: context.catalogue.tools,
+    resources=lambda context: context.store.catalogue.tools,
 ).endpoints

@@ -37,8 +37,7 @@ async def test_a_caller_who_is_back_from_a_refer_that_nobody_waits_for_is_hung_u
         ari=SimpleNamespace(app="a", channels=SimpleNamespace(get=Channel)),
         background=SimpleNamespace(spawn=lambda work, name: started.append(work)),
     )
-    live = LiveCalls()
-    live.serve(cast(Services, services))
+    live = LiveCalls(cast(Services, services))
     live.stasis_started(back_from_refer("c1"))
     for work in started:
         await work
