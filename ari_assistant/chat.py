@@ -13,7 +13,7 @@ from ari_assistant.assistants.model_providers import ModelChoice
 from ari_assistant.assistants.provider_access import access_for
 from ari_assistant.assistants.resolved import ResolvedAssistant, tools_for
 from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
-from ari_assistant.config.assistants_file import load_assistants_file
+from ari_assistant.config.assistants_file import ORG_ID, load_assistants_file, shipped_assistants_file
 from ari_assistant.config.ports import make_data_dir
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
@@ -46,7 +46,6 @@ from ari_assistant.dialogue.variables import Variables
 from ari_assistant.fault import Fault
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage, ToolCall
-from ari_assistant.server.server import ORG_ID, shipped_assistants_file
 from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Listing, Resource
@@ -95,9 +94,7 @@ async def chat(
         file_assistants=file.assistants if file is not None else (),
         file_numbers=file.phone_numbers if file is not None else (),
     )
-    models = ModelChoice(
-        chat_endpoint(settings), UrlPolicy(strict=False, own_ports=set, is_this_machine=lambda host: False)
-    )
+    models = ModelChoice(chat_endpoint(settings), UrlPolicy(strict=False, is_this_machine=lambda host: False))
     try:
         assistant = Assistant.model_validate((await _find(catalogue, name)).document)
         access = await access_for(assistant, catalogue, provider_access(settings))

@@ -88,7 +88,7 @@ def run() -> None:
     screen = StartScreen(outlet)
 
     async def serve() -> None:
-        await Server(settings, progress=screen.progress, announce=screen.announce).run()
+        await Server(settings, screen).run()
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -20,7 +20,12 @@ from ari_assistant.ari.errors import AriRequestError, AriUnauthorized
 from ari_assistant.asterisk.instance import conf_dir
 from ari_assistant.asterisk.obtain import AsteriskFault, cache_dir, find_system
 from ari_assistant.asterisk.running import dialplan_fault
-from ari_assistant.config.assistants_file import AssistantsFileFault, load_assistants_file
+from ari_assistant.config.assistants_file import (
+    ORG_ID,
+    AssistantsFileFault,
+    load_assistants_file,
+    shipped_assistants_file,
+)
 from ari_assistant.config.hosts import primary_address
 from ari_assistant.config.ports import port_fault
 from ari_assistant.config.settings import Settings
@@ -29,7 +34,6 @@ from ari_assistant.phone import missing_phone_cure
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.smart_turn import model_path
-from ari_assistant.server.server import ORG_ID, shipped_assistants_file
 from ari_assistant.store.database import check
 
 __all__ = ["Finding", "examine"]

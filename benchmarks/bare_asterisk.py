@@ -11,7 +11,7 @@ import aiohttp
 
 from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
 from ari_assistant.asterisk.obtain import obtain
-from ari_assistant.asterisk.process import AsteriskProcess
+from ari_assistant.asterisk.process import AsteriskProcess, stop
 from ari_assistant.config.ports import free_tcp_port
 from tests.support.running_server import free_sip_port
 
@@ -47,12 +47,12 @@ async def bare_asterisk(
     with (conf.parent / "websocket_client.conf").open("a") as file:
         file.write(websocket_clients)
     url = f"http://127.0.0.1:{ari_port}/ari"
-    process = AsteriskProcess(
+    asterisk = AsteriskProcess(
         binary, conf, ping_url=f"{url}/asterisk/ping", authorization=aiohttp.encode_basic_auth("bench", password)
     )
-    await process.start()
+    process = await asterisk.start()
     try:
         pid = int((folder / "run" / "asterisk.pid").read_text())
         yield BareAsterisk(sip_port, url, "bench", password, "bench", pid)
     finally:
-        await process.stop()
+        await stop(process)

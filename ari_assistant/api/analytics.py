@@ -5,14 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.endpoint import Endpoints
+from ari_assistant.api.endpoint import EndpointGroup
 from ari_assistant.api.errors import ApiFault, json_object
 from ari_assistant.store.analytics import run_query
 from ari_assistant.vapi.analytics import AnalyticsQueries
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("Analytics")
+endpoints = EndpointGroup("Analytics")
 _MAX_QUERIES = 20
 
 
@@ -33,5 +33,5 @@ async def analytics(request: web.Request) -> web.Response:
             if operation.operation == "history":
                 path = f"queries.{number}.operations.{place}.operation"
                 raise ApiFault(400, [f"{path} must be one of the following values: sum, avg, count, min, max"])
-    engine = request.app[CONTEXT].engine
+    engine = request.app[CONTEXT].store.engine
     return web.json_response([await run_query(engine, query) for query in body.queries], status=201)

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ari_assistant.api import analytics, assistants, calls, evals, files, health, phone_numbers, tools
+from ari_assistant.api import (
+    analytics,
+    assistants,
+    calls,
+    credentials,
+    evals,
+    files,
+    health,
+    phone_numbers,
+    squads,
+    structured_outputs,
+    tools,
+)
 from ari_assistant.api.auth import auth_middleware
 from ari_assistant.api.context import CONTEXT, ApiContext
-from ari_assistant.api.endpoint import Endpoints, add_routes
+from ari_assistant.api.endpoint import EndpointGroup, add_routes
 from ari_assistant.api.errors import error_middleware
 from ari_assistant.api.openapi import documentation_endpoints
 from ari_assistant.vapi.json_text import MAX_DOCUMENT_BYTES
 
 __all__ = ["ENDPOINTS", "build_app"]
 
-ENDPOINTS: tuple[Endpoints, ...] = (
+ENDPOINTS: tuple[EndpointGroup, ...] = (
     assistants.endpoints,
     phone_numbers.endpoints,
     calls.endpoints,
-    tools.tools,
-    tools.squads,
+    tools.endpoints,
+    squads.endpoints,
     files.endpoints,
-    tools.structured_outputs,
-    tools.credentials,
+    structured_outputs.endpoints,
+    credentials.endpoints,
     analytics.endpoints,
     evals.endpoints,
     health.endpoints,

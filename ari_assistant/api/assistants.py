@@ -29,7 +29,7 @@ endpoints = Crud(
     body=Assistant,
     patch=partial("AssistantPatch", Assistant),
     answer=stored("StoredAssistant", Assistant),
-    resources=lambda context: context.catalogue.assistants,
+    resources=lambda context: context.store.catalogue.assistants,
     check=_check,
     two_spellings=True,
 ).endpoints

@@ -51,7 +51,7 @@ class _Keys:
         known = self._kinds.get(key)
         if known is not None and now - known[0] < _REMEMBERED_SECONDS:
             return known[1]
-        found = await context.keys.find(key) if key else None
+        found = await context.store.keys.find(key) if key else None
         self._kinds[key] = (now, found.kind if found is not None else None)
         self._kinds.move_to_end(key)
         while len(self._kinds) > _REMEMBERED:

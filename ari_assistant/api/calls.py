@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.crud import existing, found_in, partial
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.errors import ApiFault, json_object
 from ari_assistant.api.listing import LIST_QUERY, listed, listing
 from ari_assistant.calls.outbound import CallRefused
@@ -23,7 +23,7 @@ from ari_assistant.vapi.call import Call, CallPatch, CreateCall, DeleteCalls
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("Call")
+endpoints = EndpointGroup("Call")
 _WAV: JsonObject = {"type": "string", "format": "binary"}
 _ID = {"type": "string"}
 _MAX_CUSTOMERS = 100
@@ -31,7 +31,7 @@ _MAX_CUSTOMERS = 100
 
 async def _found(request: web.Request, call_id: str | None = None) -> Resource:
     return await found_in(
-        request.app[CONTEXT].calls, "Call", request.match_info["id"] if call_id is None else call_id
+        request.app[CONTEXT].store.calls, "Call", request.match_info["id"] if call_id is None else call_id
     )
 
 
@@ -50,14 +50,14 @@ async def create(request: web.Request) -> web.StreamResponse:
         raise ApiFault(400, [f"customers must contain no more than {_MAX_CUSTOMERS} elements"])
     if body.customers is None:
         try:
-            return web.json_response(await context.place_call(body, customers[0]), status=201)
+            return web.json_response(await context.operations.place(body, customers[0]), status=201)
         except CallRefused as fault:
             raise ApiFault(400, str(fault)) from None
     results: list[JsonObject] = []
     errors: list[JsonObject] = []
     for customer in customers:
         try:
-            results.append(await context.place_call(body, customer))
+            results.append(await context.operations.place(body, customer))
         except CallRefused as fault:
             errors.append({"customer": customer.wire(), "error": str(fault)})
     return web.json_response({"results": results, "errors": errors}, status=201)
@@ -74,13 +74,13 @@ async def _check_assistant(context: ApiContext, body: CreateCall) -> None:
         raise ApiFault(
             400, "Couldn't Get Assistant. Need Either `assistant`, `assistantId`, `squad`, Or `squadId`."
         )
-    if body.assistant_id is not None and await context.catalogue.assistants.get(body.assistant_id) is None:
+    if body.assistant_id is not None and await context.store.catalogue.assistants.get(body.assistant_id) is None:
         raise ApiFault(400, f"Couldn't Get Assistant. `assistantId` {body.assistant_id} Does Not Exist.")
-    if body.squad_id is not None and await context.catalogue.squads.get(body.squad_id) is None:
+    if body.squad_id is not None and await context.store.catalogue.squads.get(body.squad_id) is None:
         raise ApiFault(400, f"Couldn't Get Squad. `squadId` {body.squad_id} Does Not Exist.")
     if body.phone_number_id is None:
         raise ApiFault(400, "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `phoneNumber`.")
-    if await context.catalogue.phone_numbers.get(body.phone_number_id) is None:
+    if await context.store.catalogue.phone_numbers.get(body.phone_number_id) is None:
         raise ApiFault(400, f"Couldn't Get Phone Number. `phoneNumberId` {body.phone_number_id} Does Not Exist.")
 
 
@@ -94,7 +94,7 @@ async def _check_assistant(context: ApiContext, body: CreateCall) -> None:
 async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     filters = listing(request, {"id": "id", "assistantId": "assistant_id", "phoneNumberId": "phone_number_id"})
-    return await listed(request, request.app[CONTEXT].calls.json_pages(filters))
+    return await listed(request, request.app[CONTEXT].store.calls.json_pages(filters))
 
 
 @endpoints.add("GET", "/call/{id}", answer=Call, errors=(404,))
@@ -111,7 +111,7 @@ async def update(request: web.Request) -> web.Response:
     async def change(document: JsonObject) -> JsonObject:
         return document | patch.wire() | {"updatedAt": iso_now()}
 
-    calls = request.app[CONTEXT].calls
+    calls = request.app[CONTEXT].store.calls
     call = await existing(calls, "Call", request.match_info["id"], lambda own, id_: own.change(id_, change))
     return web.json_response(call.document)
 
@@ -129,23 +129,19 @@ async def delete(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     for one in calls:
         try:
-            for path in _artifacts(context, one.id):
+            for path in (context.data.recording(one.id), context.data.log(one.id)):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
         except OSError as fault:
-            await context.call_event("call.delete.failed", one.document)
+            await context.operations.call_event("call.delete.failed", one.document)
             raise ApiFault(503, f"Call {one.id}: its artifacts could not be erased: {fault.strerror}") from fault
-        await existing(context.calls, "Call", one.id, lambda own, id_: own.delete(id_))
-        await context.call_event("call.deleted", one.document)
+        await existing(context.store.calls, "Call", one.id, lambda own, id_: own.delete(id_))
+        await context.operations.call_event("call.deleted", one.document)
     return web.json_response(call.document)
-
-
-def _artifacts(context: ApiContext, call_id: str) -> list[Path]:
-    return [context.recordings_dir / f"{call_id}.wav", context.data_dir / "logs" / f"{call_id}.jsonl"]
 
 
 async def _recording(request: web.Request) -> Path:
     call = await _found(request)
-    path = request.app[CONTEXT].recordings_dir / f"{call.id}.wav"
+    path = request.app[CONTEXT].data.recording(call.id)
     if not await asyncio.to_thread(path.is_file):
         raise ApiFault(404, f"Call {call.id} has no recording.")
     return path
@@ -153,7 +149,7 @@ async def _recording(request: web.Request) -> Path:
 
 @endpoints.add("GET", "/call/{id}/stereo-recording", answer=_WAV, answer_type="audio/wav", errors=(404,))
 async def stereo(request: web.Request) -> web.StreamResponse:
-    """WAV, 8 kHz, 16 bit: caller left, assistant right."""
+    """WAV, 8 kHz (16 kHz with G.722), 16 bit: caller left, assistant right."""
     return web.FileResponse(await _recording(request), headers={"Content-Type": "audio/wav"})
 
 
@@ -167,9 +163,9 @@ def _add_mono(path: str, side: int | None, summary: str) -> None:
     )(handler)
 
 
-_add_mono("mono-recording", None, "WAV, 8 kHz, 16 bit: both sides mixed")
-_add_mono("customer-recording", 0, "WAV, 8 kHz, 16 bit: the caller alone")
-_add_mono("assistant-recording", 1, "WAV, 8 kHz, 16 bit: the assistant alone")
+_add_mono("mono-recording", None, "WAV, 8 kHz (16 kHz with G.722), 16 bit: both sides mixed")
+_add_mono("customer-recording", 0, "WAV, 8 kHz (16 kHz with G.722), 16 bit: the caller alone")
+_add_mono("assistant-recording", 1, "WAV, 8 kHz (16 kHz with G.722), 16 bit: the assistant alone")
 
 
 @endpoints.add(
@@ -178,7 +174,7 @@ _add_mono("assistant-recording", 1, "WAV, 8 kHz, 16 bit: the assistant alone")
 async def logs(request: web.Request) -> web.StreamResponse:
     """What the server logged about the call, a JSON object a line."""
     call = await _found(request)
-    path = request.app[CONTEXT].data_dir / "logs" / f"{call.id}.jsonl"
+    path = request.app[CONTEXT].data.log(call.id)
     if not await asyncio.to_thread(path.is_file):
         raise ApiFault(404, f"Call {call.id} has no log.")
     return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"})

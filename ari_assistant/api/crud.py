@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ari_assistant.api.context import CONTEXT, ApiContext
 from ari_assistant.api.documents import Schema, created, patched
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
 from ari_assistant.store.repositories import Change, Listing, Resource
@@ -108,10 +108,10 @@ class Crud:
     """The resource knows `serverUrl` and `serverUrlSecret` beside `server`."""
     list_query: tuple[Query, ...] = LIST_QUERY
     list_answer: Any = field(default_factory=lambda: {"type": "array", "items": {"type": "object"}})
-    endpoints: Endpoints = field(init=False)
+    endpoints: EndpointGroup = field(init=False)
 
     def __post_init__(self) -> None:
-        group = Endpoints(self.noun)
+        group = EndpointGroup(self.noun)
         object.__setattr__(self, "endpoints", group)
         one = f"{self.path}/{{id}}"
         noun = f"{'an' if self.noun[0] in 'AEIO' else 'a'} {self.noun.lower()}"

@@ -11,7 +11,7 @@ from aiohttp import web
 from ari_assistant.api.errors import Handler
 from ari_assistant.vapi.base import JsonObject
 
-__all__ = ["Access", "Endpoint", "Endpoints", "Query"]
+__all__ = ["Access", "Endpoint", "EndpointGroup", "Query"]
 
 Access = Literal["private", "open"]
 """`private`: a private key is needed; `open`: none is."""
@@ -46,7 +46,7 @@ class Endpoint:
 
 
 @dataclass(slots=True)
-class Endpoints:
+class EndpointGroup:
     """The endpoints of one resource."""
 
     tag: str
@@ -63,7 +63,7 @@ class Endpoints:
         return register
 
 
-def add_routes(app: web.Application, groups: Sequence[Endpoints]) -> None:
+def add_routes(app: web.Application, groups: Sequence[EndpointGroup]) -> None:
     """Serve all of them. GET also answers HEAD, as aiohttp does it."""
     for group in groups:
         for endpoint in group.items:

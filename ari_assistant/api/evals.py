@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.listing import PAGE_QUERY, listing, page_metadata
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("Eval")
+endpoints = EndpointGroup("Eval")
 _TEXT = {"type": "string"}
 _PAGED = ("/eval", "/eval/run")
 _PLAIN = {

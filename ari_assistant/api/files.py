@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import Act, existing, found_in, stored
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.errors import ApiFault, json_object, not_found
 from ari_assistant.api.listing import LIST_QUERY, listed, listing, wired
 from ari_assistant.private_files import create_private
@@ -24,7 +24,7 @@ from ari_assistant.vapi.json_text import read_json
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("File")
+endpoints = EndpointGroup("File")
 _MAX_BYTES = 50 << 20
 _MAX_METADATA = 4_096
 _ANSWER = stored("StoredFile", File)
@@ -41,11 +41,11 @@ _MIMETYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 
 async def _found(request: web.Request) -> Resource:
-    return await found_in(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"])
+    return await found_in(request.app[CONTEXT].store.catalogue.files, "File", request.match_info["id"])
 
 
 async def _existing(request: web.Request, act: Act) -> Resource:
-    return await existing(request.app[CONTEXT].catalogue.files, "File", request.match_info["id"], act)
+    return await existing(request.app[CONTEXT].store.catalogue.files, "File", request.match_info["id"], act)
 
 
 @endpoints.add("POST", "/file", body=_UPLOAD, body_type="multipart/form-data", answer=_ANSWER, status=201)
@@ -55,7 +55,7 @@ async def upload(request: web.Request) -> web.Response:
     if not request.content_type.startswith("multipart/"):
         raise ApiFault(400, ["file must be sent as multipart/form-data"])
     file_id = new_id()
-    path = context.files_dir / file_id
+    path = context.data.file(file_id)
     document: JsonObject | None = None
     fields: dict[str, str] = {}
     try:
@@ -94,7 +94,7 @@ async def upload(request: web.Request) -> web.Response:
     except BaseException:  # the client went away
         await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
         raise
-    resource = await context.catalogue.files.create(file_id, document)
+    resource = await context.store.catalogue.files.create(file_id, document)
     return web.json_response(resource.wire(), status=201)
 
 
@@ -166,7 +166,7 @@ async def _receive(part: BodyPartReader, path: Path) -> int:
 async def list_all(request: web.Request) -> web.StreamResponse:
     """List, newest first."""
     wanted = listing(request, in_document={"purpose"})
-    return await listed(request, wired(request.app[CONTEXT].catalogue.files.pages(wanted), Resource.wire))
+    return await listed(request, wired(request.app[CONTEXT].store.catalogue.files.pages(wanted), Resource.wire))
 
 
 @endpoints.add("GET", "/file/{id}", answer=_ANSWER, errors=(404,))
@@ -180,7 +180,7 @@ async def get(request: web.Request) -> web.Response:
 async def content(request: web.Request) -> web.StreamResponse:
     """Get a file's bytes."""
     file = await _found(request)
-    path = request.app[CONTEXT].files_dir / file.id
+    path = request.app[CONTEXT].data.file(file.id)
     if not await asyncio.to_thread(path.is_file):
         raise not_found("File", file.id)
     # Never as what it says it is: a browser must not run an uploaded page.
@@ -203,5 +203,5 @@ async def update(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """Delete a file and return what it was."""
     file = await _found(request)
-    await asyncio.to_thread((request.app[CONTEXT].files_dir / file.id).unlink, missing_ok=True)
+    await asyncio.to_thread(request.app[CONTEXT].data.file(file.id).unlink, missing_ok=True)
     return web.json_response((await _existing(request, lambda files, id_: files.delete(id_))).wire())

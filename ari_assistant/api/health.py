@@ -5,23 +5,18 @@ from __future__ import annotations
 from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
-from ari_assistant.api.endpoint import Endpoints
+from ari_assistant.api.endpoint import EndpointGroup
 
 __all__ = ["endpoints"]
 
-endpoints = Endpoints("Health")
+endpoints = EndpointGroup("Health")
 
 
 @endpoints.add("GET", "/health", access="open", answer={"type": "object"}, errors=(503,))
-async def health(request: web.Request) -> web.Response:
+async def get(request: web.Request) -> web.Response:
     """Which parts are ready, how many calls there are and could be, and how the media process is doing."""
-    parts = request.app[CONTEXT].health()
+    health = request.app[CONTEXT].health
+    parts = health.parts()
     ready = all(parts.values())
-    webhooks = request.app[CONTEXT].webhooks()
-    body = {
-        "status": "ok" if ready else "starting",
-        "parts": parts,
-        "webhooks": webhooks,
-        **request.app[CONTEXT].load(),
-    }
+    body = {"status": "ok" if ready else "starting", "parts": parts, **health.wire()}
     return web.json_response(body, status=200 if ready else 503)

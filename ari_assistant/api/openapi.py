@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from ari_assistant import __version__
-from ari_assistant.api.endpoint import Endpoint, Endpoints
+from ari_assistant.api.endpoint import Endpoint, EndpointGroup
 from ari_assistant.vapi.base import JsonObject
 
 __all__ = ["describe", "documentation_endpoints", "documentation_page"]
@@ -35,7 +35,7 @@ _REASONS = {
 }
 
 
-def describe(groups: Sequence[Endpoints]) -> JsonObject:
+def describe(groups: Sequence[EndpointGroup]) -> JsonObject:
     """The OpenAPI document of all endpoints."""
     endpoints = [endpoint for group in groups for endpoint in group.items]
     inputs: list[tuple[str, Literal["validation"], TypeAdapter[Any]]] = []
@@ -190,9 +190,9 @@ code {{ font-size: .92em; }}
 """
 
 
-def documentation_endpoints(groups: Sequence[Endpoints]) -> Endpoints:
+def documentation_endpoints(groups: Sequence[EndpointGroup]) -> EndpointGroup:
     """`/openapi.json` and `/docs`, both open: they tell nothing but the shape of the API."""
-    own = Endpoints("Documentation")
+    own = EndpointGroup("Documentation")
     document: JsonObject = {}
 
     def made() -> JsonObject:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ari_assistant.api.context import CONTEXT
 from ari_assistant.api.crud import Crud, partial, stored
-from ari_assistant.api.endpoint import Endpoints, Query
+from ari_assistant.api.endpoint import EndpointGroup, Query
 from ari_assistant.api.errors import ApiFault
 from ari_assistant.api.listing import PAGE_QUERY, listed, listing, page_metadata, wired
 from ari_assistant.store.repositories import Resource
@@ -22,19 +22,19 @@ class _PhoneNumbers(Crud):
     async def create(self, request: web.Request) -> web.Response:
         """Create a phone number: 201."""
         answer = await Crud.create(self, request)
-        request.app[CONTEXT].numbers_changed()
+        request.app[CONTEXT].operations.numbers_changed()
         return answer
 
     async def update(self, request: web.Request) -> web.Response:
         """Change it. `assistantId: null` with a `serverUrl` makes every call ask that server."""
         answer = await Crud.update(self, request)
-        request.app[CONTEXT].numbers_changed()
+        request.app[CONTEXT].operations.numbers_changed()
         return answer
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete it and return what it was."""
         answer = await Crud.delete(self, request)
-        request.app[CONTEXT].numbers_changed()
+        request.app[CONTEXT].operations.numbers_changed()
         return answer
 
 
@@ -43,7 +43,7 @@ def _wire(resource: Resource) -> JsonObject:
 
 
 async def _check(request: web.Request, document: JsonObject) -> None:
-    catalogue = request.app[CONTEXT].catalogue
+    catalogue = request.app[CONTEXT].store.catalogue
     assistant_id, squad_id = document.get("assistantId"), document.get("squadId")
     if assistant_id is not None and await catalogue.assistants.get(assistant_id) is None:
         raise ApiFault(400, f"Couldn't Get Assistant. `assistantId` {assistant_id} Does Not Exist.")
@@ -66,19 +66,19 @@ _crud = _PhoneNumbers(
     body=phone_number_schema,
     patch=partial("PhoneNumberPatch", PhoneNumber, ByoPhoneNumber),
     answer=stored("StoredPhoneNumber", PhoneNumber, ByoPhoneNumber),
-    resources=lambda context: context.catalogue.phone_numbers,
+    resources=lambda context: context.store.catalogue.phone_numbers,
     check=_check,
     two_spellings=True,
     wire=_wire,
 )
-endpoints: Endpoints = _crud.endpoints
+endpoints: EndpointGroup = _crud.endpoints
 SEARCH = Query("search", {"type": "string", "maxLength": 100})
 
 
 @endpoints.add("GET", "/v2/phone-number", query=(SEARCH, *PAGE_QUERY), answer={"type": "object"}, errors=(400,))
 async def pages(request: web.Request) -> web.StreamResponse:
     """Search and page through phone numbers."""
-    numbers = request.app[CONTEXT].catalogue.phone_numbers
+    numbers = request.app[CONTEXT].store.catalogue.phone_numbers
     wanted = listing(request, paged=True, search=True)
     return await listed(
         request, wired(numbers.pages(wanted), _wire), page_metadata(wanted, await numbers.count(wanted))

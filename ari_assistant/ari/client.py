@@ -7,10 +7,10 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -20,7 +20,7 @@ from ari_assistant.ari.events import AriEvent, StasisStart, parse_event
 from ari_assistant.ari.resources import Applications, Bridges, Channels, Configuration, Endpoints
 from ari_assistant.telemetry import Private, get_logger
 
-__all__ = ["AriClient", "AriCredentials"]
+__all__ = ["AriClient", "AriCredentials", "Reconciler"]
 
 EventHandler = Callable[[AriEvent], None]
 log = get_logger("ari")
@@ -44,12 +44,19 @@ class AriCredentials:
         return self.url.rstrip("/").removesuffix("/ari") + "/ari"
 
 
+class Reconciler(Protocol):
+    """Knows what is to be done after a connect."""
+
+    async def reconcile(self) -> None:
+        """Learn what happened meanwhile. Raises AriError; the connection is made anew then."""
+
+
 class AriClient:
     """One ARI application.
 
     `run` owns the websocket: it connects, reconnects with a jittered back-off, and hands every event to the
     handlers of its type in the order of arrival. Handlers are plain functions and must not block; one that
-    starts work starts a task of its own. After each connect `reconcile` is awaited before `connected` is set,
+    starts work starts a task of its own. After each connect the reconciler is awaited before `connected` is set,
     because Asterisk does not repeat the events that were missed.
 
     Requests go over the same websocket where Asterisk has that (22.? and later: 0.19 ms instead of 0.30 ms),
@@ -61,7 +68,6 @@ class AriClient:
         credentials: AriCredentials,
         app: str,
         *,
-        reconcile: Callable[[], Awaitable[None]] | None = None,
         request_timeout_seconds: float = 3.0,
         rest_over_websocket: bool = True,
         remind_seconds: float = 30.0,
@@ -70,7 +76,6 @@ class AriClient:
         self.app = app
         self.connected = asyncio.Event()
         self._credentials = credentials
-        self._reconcile = reconcile
         self._timeout_seconds = request_timeout_seconds
         self._rest_over_websocket = rest_over_websocket
         self._remind_seconds = remind_seconds
@@ -182,7 +187,7 @@ class AriClient:
 
     # -- the connection -------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
+    async def run(self, reconciler: Reconciler | None = None) -> None:
         """Stay connected until cancelled.
 
         Raises AriReplaced when another program takes the application's name, and AriUnauthorized when Asterisk
@@ -197,7 +202,7 @@ class AriClient:
             try:
                 while True:
                     try:
-                        await self._connect_once(session)
+                        await self._connect_once(session, reconciler)
                         pause = 0.0
                     except (AriUnreachable, aiohttp.ClientError, OSError, TimeoutError) as fault:
                         if pause == 0.0 or time.monotonic() - told >= self._remind_seconds:
@@ -210,7 +215,7 @@ class AriClient:
             finally:
                 self._session = None
 
-    async def _connect_once(self, session: aiohttp.ClientSession) -> None:
+    async def _connect_once(self, session: aiohttp.ClientSession, reconciler: Reconciler | None) -> None:
         """Connect, read until the connection ends."""
         url = f"{self._credentials.base}/events"
         try:
@@ -224,7 +229,7 @@ class AriClient:
         async with websocket:
             self._websocket = websocket
             reader = asyncio.create_task(self._read(websocket), name="ari-events")
-            greeter = asyncio.create_task(self._greet(), name="ari-reconcile")
+            greeter = asyncio.create_task(self._greet(reconciler), name="ari-reconcile")
             try:
                 await asyncio.wait({reader, greeter}, return_when=asyncio.FIRST_EXCEPTION)
                 if greeter.done():
@@ -241,7 +246,7 @@ class AriClient:
                     if not reply.done():
                         reply.set_exception(AriUnreachable("the connection to Asterisk was lost"))
 
-    async def _greet(self) -> None:
+    async def _greet(self, reconciler: Reconciler | None) -> None:
         """Find out what this Asterisk can do, and what happened while we were away."""
         if self._rest_over_websocket:
             try:
@@ -251,8 +256,8 @@ class AriClient:
             except (AriUnreachable, TimeoutError):
                 self._websocket_takes_requests = False
         log.info("ari_connected", app=self.app, rest_over_websocket=self._websocket_takes_requests)
-        if self._reconcile is not None:
-            await self._reconcile()
+        if reconciler is not None:
+            await reconciler.reconcile()
         self.connected.set()
 
     async def _read(self, websocket: aiohttp.ClientWebSocketResponse) -> None:

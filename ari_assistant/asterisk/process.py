@@ -13,9 +13,10 @@ import aiohttp
 import psutil
 
 from ari_assistant.asterisk.obtain import AsteriskBinary, AsteriskFault
+from ari_assistant.supervision import Backoff, Supervisor, ended
 from ari_assistant.telemetry import get_logger
 
-__all__ = ["AsteriskProcess"]
+__all__ = ["AsteriskProcess", "stop"]
 
 log = get_logger("asterisk")
 
@@ -23,8 +24,16 @@ _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 
 
+async def stop(process: asyncio.subprocess.Process) -> None:
+    """Stop an Asterisk, gently first. Harmless when it has ended."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        await ended(process, within_seconds=_STOP_SECONDS)
+
+
 class AsteriskProcess:
-    """One Asterisk in the foreground of ours. `run` starts it again when it dies, and stops it at the end."""
+    """One Asterisk in the foreground of ours (`supervision`)."""
 
     def __init__(
         self,
@@ -40,21 +49,19 @@ class AsteriskProcess:
         self._instance = conf.parent.parent
         self._ping_url = ping_url
         self._authorization = authorization
-        self._process: asyncio.subprocess.Process | None = None
+        self._supervisor = Supervisor(Backoff(good_seconds=0.0, after_good_seconds=0.0, first_seconds=0.2))
+        """One that has answered is started again at once: there are calls."""
+        self._fault: AsteriskFault | None = None
+        """Why the last start failed, if it did."""
 
-    @property
-    def pid(self) -> int | None:
-        """The process's id, or None while there is none."""
-        return self._process.pid if self._process is not None else None
-
-    async def start(self) -> None:
+    async def start(self) -> asyncio.subprocess.Process:
         """Start it and wait until it answers. Raises AsteriskFault with the end of its log."""
         await self._end_left_over()
         command = [*self._binary.command, "-f", "-C", str(self._conf)]
         if (setpriv := shutil.which("setpriv")) is not None:  # if we are killed it goes with us
             command = [setpriv, "--pdeathsig", "TERM", *command]
         with (self._instance / "log" / "console").open("ab") as console:
-            self._process = await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=console,
@@ -63,52 +70,46 @@ class AsteriskProcess:
             )
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await self._wait_for_ping(self._process)
-        except TimeoutError:
-            await self.stop()
-            raise AsteriskFault(
-                f"Asterisk did not start within {_START_SECONDS:g} seconds:\n{self._log_end()}",
-                cure=f"read {self._instance / 'log'}",
-            ) from None
-        log.info("asterisk_started", version=self._binary.version, pid=self._process.pid)
+                await self._wait_for_ping(process)
+        except BaseException as fault:
+            await stop(process)
+            if isinstance(fault, TimeoutError):
+                raise AsteriskFault(
+                    f"Asterisk did not start within {_START_SECONDS:g} seconds:\n{self._log_end()}",
+                    cure=f"read {self._instance / 'log'}",
+                ) from None
+            raise
+        log.info("asterisk_started", version=self._binary.version, pid=process.pid)
+        return process
 
-    async def run(self) -> None:
-        """Watch it until cancelled, then stop it. `start` must have been awaited."""
+    async def run(self, process: asyncio.subprocess.Process) -> None:
+        """Watch `process` (which `start` gave) until cancelled, then stop it; start it again when it dies."""
+        await self._watch(process)
+        await self._supervisor.run(self)
+
+    async def live(self) -> None:
+        """See `supervision.Child`."""
         try:
-            while True:
-                assert self._process is not None
-                status = await self._process.wait()
-                self._process = None
-                log.error("asterisk_died", status=status, log=self._log_end())
-                await self._start_again()
-        finally:
-            await self.stop()
-
-    async def _start_again(self) -> None:
-        pause = 0.2
-        while True:
-            try:
-                await self.start()
-                return
-            except AsteriskFault as fault:
-                log.error("asterisk_not_started", reason=str(fault), again_in_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(10.0, pause * 2)
-
-    async def stop(self) -> None:
-        """Stop it, gently first. Harmless when repeated."""
-        process, self._process = self._process, None
-        if process is None or process.returncode is not None:
+            process = await self.start()
+        except AsteriskFault as fault:
+            self._fault = fault
             return
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
+        self._fault = None
+        self._supervisor.up()
+        await self._watch(process)
+
+    def restarting(self, pause: float) -> None:
+        """See `supervision.Child`."""
+        if self._fault is not None:
+            log.error("asterisk_not_started", reason=str(self._fault), again_in_seconds=pause)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
         try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            status = await process.wait()
+        finally:
+            self._supervisor.down()
+            await stop(process)
+        log.error("asterisk_died", status=status, log=self._log_end())
 
     async def _wait_for_ping(self, process: asyncio.subprocess.Process) -> None:
         async with aiohttp.ClientSession(headers={"Authorization": self._authorization}) as session:

@@ -245,7 +245,7 @@ class PhoneCall(ABC):
         services, record = self._services, recorded.record
         path: Path | None = None
         if _is_recorded(assistant):
-            record.recording_path = path = services.options.recordings_dir / f"{record.id}.wav"
+            record.recording_path = path = services.options.data.recording(record.id)
         return Legs(
             services.ari,
             services.transport,
@@ -308,7 +308,7 @@ class PhoneCall(ABC):
                 recorded,
                 ending,
                 self._services.catalogue.structured_outputs,
-                self._services.options.logs_dir / f"{record.id}.jsonl",
+                self._services.options.data.log(record.id),
             )
             self._services.background.spawn(report.make(held), f"report-{record.id}")
 

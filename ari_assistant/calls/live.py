@@ -34,22 +34,18 @@ def is_inbound_caller(event: StasisStart) -> bool:
 class LiveCalls:
     """Starts a call for every caller that enters the application, and ends them all at shutdown."""
 
-    def __init__(self) -> None:
-        self._services: Services | None = None
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._calls: dict[PhoneCall, asyncio.Task[None]] = {}
         self._closing = False
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def serve(self, services: Services) -> None:
-        """Take calls from now on."""
-        self._services = services
-
     def stasis_started(self, event: AriEvent) -> None:
         """A channel entered the application (a handler of `AriClient.on_event`)."""
         services = self._services
-        if not isinstance(event, StasisStart) or services is None:
+        if not isinstance(event, StasisStart):
             return
         channel = services.ari.channels.get(event.channel.id)
         if OwnIds(services.ari.app).owns_channel(channel.id):  # its call waits for it
@@ -76,7 +72,7 @@ class LiveCalls:
 
     async def place(self, body: CreateCall, customer: Customer) -> JsonObject:
         """Dial a customer; returns the Call object as it is then (`queued`). Raises CallRefused."""
-        if self._services is None or self._closing:
+        if self._closing:
             raise CallRefused("the server is starting or stopping")
         if (reason := self._services.admission.refusal(new=True)) is not None:
             raise CallRefused(f"No call can be placed now: {reason}. Try again in a few seconds.")
@@ -89,7 +85,6 @@ class LiveCalls:
         return call.record.wire()
 
     def _start(self, call: PhoneCall) -> None:
-        assert self._services is not None
         self._services.admission.enter()
         task = asyncio.create_task(call.run(), name=f"call-{call.channel_id}")
         self._calls[call] = task
@@ -98,10 +93,7 @@ class LiveCalls:
     async def reconcile(self) -> None:
         """After every connect: end the calls that Asterisk does not know any more, and sweep from Asterisk what this
         server made and no call owns; another server's is left alone. Raises AriError."""
-        services = self._services
-        if services is None:
-            return
-        ari, ids = services.ari, OwnIds(services.ari.app)
+        ari, ids = self._services.ari, OwnIds(self._services.ari.app)
         present = {channel["id"] for channel in await ari.channels.list()}
         for call in list(self._calls):
             if call.channel_id not in present and call.has_channel:
@@ -130,8 +122,7 @@ class LiveCalls:
 
     def _ended(self, call: PhoneCall, task: asyncio.Task[None]) -> None:
         self._calls.pop(call, None)
-        if self._services is not None:
-            self._services.admission.leave()
+        self._services.admission.leave()
         if not task.cancelled() and (fault := task.exception()) is not None:
             if isinstance(fault, AriError):
                 log.error("call_failed", reason=str(fault))

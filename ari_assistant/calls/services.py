@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ari_assistant.ari.client import AriClient
 from ari_assistant.assistants.resolved import AssistantResolver
@@ -13,6 +12,7 @@ from ari_assistant.calls.routing import Router
 from ari_assistant.conversation.interfaces import TaskOwner
 from ari_assistant.conversation.options import Prompts
 from ari_assistant.conversation.session import Session
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.media.websocket.stream import MediaSockets
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
@@ -34,7 +34,8 @@ class CallOptions:
     """Settings that concern calls. Durations in seconds."""
 
     org_id: str
-    data_dir: Path
+    data: DataDirectory
+    """Where recordings and logs go."""
     public_url: str
     """The API's base URL, for the links to recordings."""
     org_server: Server | None = None
@@ -48,16 +49,6 @@ class CallOptions:
     def installation(self) -> Installation:
         """Whose calls these are."""
         return Installation(self.org_id, self.public_url)
-
-    @property
-    def recordings_dir(self) -> Path:
-        """Where the recordings go."""
-        return self.data_dir / "recordings"
-
-    @property
-    def logs_dir(self) -> Path:
-        """Where the logs of calls go."""
-        return self.data_dir / "logs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,11 @@ from ari_assistant.vapi.sip_uri import SipUri
 from ari_assistant.vapi.transcriber import KNOWN_TRANSCRIBERS
 from ari_assistant.vapi.voice import KNOWN_VOICES
 
-__all__ = ["AssistantsFile", "AssistantsFileFault", "load_assistants_file"]
+__all__ = ["ORG_ID", "AssistantsFile", "AssistantsFileFault", "load_assistants_file", "shipped_assistants_file"]
+
+ORG_ID = file_id("org", "self-hosted")
+"""The one organisation of this server."""
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class AssistantsFileFault(Fault):
@@ -154,6 +158,12 @@ def _is_uuid(text: str) -> bool:
 
 def _uuid(kind: str, given: str) -> str:
     return str(uuid.UUID(given)) if _is_uuid(given) else file_id(kind, given)
+
+
+def shipped_assistants_file() -> Path:
+    """The worked example: the working directory's `assistants.yaml`, else the checkout's, else the package's."""
+    candidates = (Path("assistants.yaml"), *(folder / "assistants.yaml" for folder in (_PACKAGE.parent, _PACKAGE)))
+    return next((path for path in candidates if path.is_file()), candidates[0])
 
 
 def load_assistants_file(path: Path, *, org_id: str) -> AssistantsFile:

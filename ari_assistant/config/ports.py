@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.fault import Fault
 from ari_assistant.private_files import private_directory
 
@@ -19,19 +20,19 @@ class DirectoryInUse(Exception):
     """Another server holds the directory."""
 
 
-def make_data_dir(directory: Path) -> Path:
+def make_data_dir(directory: Path) -> DataDirectory:
     """`directory`, absolute, made where it is missing. Raises Fault when we could not keep anything in it."""
     directory = directory.absolute()
     try:
         directory = directory.resolve()
         private_directory(directory)
-        (directory / "lock").touch(0o600)
+        DataDirectory(directory).lock.touch(0o600)
     except OSError as fault:
         raise Fault(
             f"the data directory {directory} cannot be written: {fault.strerror}",
             cure=f"let the user with the id {os.getuid()} write there, or set ARI_ASSISTANT_DATA_DIR to another place",
         ) from None
-    return directory
+    return DataDirectory(directory)
 
 
 def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
@@ -60,15 +61,15 @@ def free_tcp_port() -> int:
 
 
 @contextmanager
-def locked_directory(directory: Path) -> Iterator[None]:
-    """Hold a directory for the length of a block; the lock goes with the process. Raises DirectoryInUse: two
+def locked_directory(data: DataDirectory) -> Iterator[None]:
+    """Hold a data directory for the length of a block; the lock goes with the process. Raises DirectoryInUse: two
     servers on one data directory would ruin each other's calls."""
-    file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.open(data.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DirectoryInUse(str(directory)) from None
+            raise DirectoryInUse(str(data.path)) from None
         yield
     finally:
         os.close(file)

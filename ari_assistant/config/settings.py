@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.fault import Fault
 
 __all__ = ["PREFIX", "SECRETS", "Settings", "SettingsFault", "load_settings"]
@@ -194,7 +195,7 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'ari-assistant.db'}"
+        return f"sqlite+aiosqlite:///{DataDirectory(self.data_dir.resolve()).database}"
 
     @property
     def api_base(self) -> str:

@@ -7,23 +7,33 @@ import contextlib
 import itertools
 import os
 import sys
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ari_assistant.providers.errors import ProviderBusy, ProviderRejected, ProviderTimeout, ProviderUnavailable
 from ari_assistant.providers.wire import LENGTHS, MAX_BYTES, pack, unpack_header
+from ari_assistant.supervision import Backoff, EventLog, Supervisor, child_environment, ended, unlogged
 
 __all__ = ["EngineProcess"]
 
 Part = tuple[dict[str, Any], bytes]
+_STOP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The process, with its pipes."""
+
+    process: asyncio.subprocess.Process
+    orders: asyncio.StreamWriter
+    parts: asyncio.StreamReader
 
 
 class EngineProcess:
     """One engine in one process.
 
-    `run` is the owner: it starts the process, and starts it again when it dies (at once, then with a growing
-    pause), until it is cancelled. Requests that were under way when it died raise ProviderUnavailable.
+    `run` is the owner (`supervision`). Requests that were under way when the process died raise ProviderUnavailable.
     """
 
     def __init__(
@@ -34,28 +44,32 @@ class EngineProcess:
         queue_limit: int = 32,
         timeout_seconds: float = 15.0,
         environment: Mapping[str, str] | None = None,
-        log: Callable[..., None] = lambda *_, **__: None,
+        log: EventLog = unlogged,
     ) -> None:
         """`name` is a key of `worker.ENGINES`. `timeout_seconds` is the longest silence of the engine within a
-        request. `environment` is added to ours. `log(event, **fields)` hears of starts and ends."""
+        request. `environment` is added to ours. `log` takes starts and ends."""
         self.name = name
-        self.restarts = 0
         self._command = command or [sys.executable, "-m", "ari_assistant.providers.worker", name, "--nice", "5"]
         self._queue_limit = queue_limit
         self._timeout_seconds = timeout_seconds
         self._environment = dict(environment or {})
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self._running: _Running | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Queue[Part | None]] = {}
-        self._ready = asyncio.Event()
-        self._failure: str | None = None
-        self._first_outcome = asyncio.Event()
+        self._supervisor = Supervisor(Backoff())
+        self._failure = ""
+        """Why the process is not there, as far as it is known."""
 
     @property
     def pid(self) -> int | None:
         """The process's id while it is ready, else None."""
-        return self._process.pid if self._process is not None and self._ready.is_set() else None
+        return self._running.process.pid if self._running is not None and self._supervisor.ready else None
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again."""
+        return self._supervisor.restarts
 
     @property
     def queued(self) -> int:
@@ -64,21 +78,12 @@ class EngineProcess:
 
     async def wait_ready(self) -> None:
         """Return when the models are loaded. Raises ProviderUnavailable when the first start failed."""
-        await self._first_outcome.wait()
-        if not self._ready.is_set() and self._failure is not None:
+        if not await self._supervisor.wait_ready() and self._failure:
             raise ProviderUnavailable(self.name, self._failure)
 
     async def run(self) -> None:
         """Keep the process alive until cancelled."""
-        pause = 0.0
-        while True:
-            started = time.monotonic()
-            await self._run_once()
-            self._first_outcome.set()
-            self.restarts += 1
-            pause = 0.1 if time.monotonic() - started > 10 else min(10.0, max(0.1, pause * 2))
-            self._log("engine_died", engine=self.name, failure=self._failure, restart_in_seconds=pause)
-            await asyncio.sleep(pause)
+        await self._supervisor.run(self)
 
     async def request(self, header: dict[str, Any], payload: bytes = b"") -> AsyncGenerator[Part, None]:
         """Send a request and yield the engine's parts.
@@ -86,8 +91,8 @@ class EngineProcess:
         Raises ProviderUnavailable (no process, or it died), ProviderTimeout, ProviderBusy, ProviderRejected.
         Closing the generator early withdraws the request.
         """
-        process = self._process
-        if process is None or process.stdin is None or not self._ready.is_set():
+        running = self._running
+        if running is None or not self._supervisor.ready:
             raise ProviderUnavailable(self.name, self._failure or "its process is starting")
         if len(self._waiting) >= self._queue_limit:
             raise ProviderBusy(self.name, f"{self._queue_limit} requests wait already")
@@ -96,7 +101,7 @@ class EngineProcess:
         self._waiting[number] = parts
         finished = False
         try:
-            process.stdin.write(pack({"id": number, **header}, payload))
+            running.orders.write(pack({"id": number, **header}, payload))
             while True:
                 try:
                     async with asyncio.timeout(self._timeout_seconds):
@@ -117,45 +122,50 @@ class EngineProcess:
                 yield part
         finally:
             del self._waiting[number]
-            if not finished and self._process is process:
-                process.stdin.write(pack({"withdraw": number}))
+            if not finished and self._running is running:
+                running.orders.write(pack({"withdraw": number}))
 
-    async def _run_once(self) -> None:
+    async def live(self) -> None:
+        """See `supervision.Child`."""
         process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL if not os.environ.get("ARI_ASSISTANT_ENGINE_STDERR") else None,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **self._environment},
+            env=child_environment(**self._environment),
             start_new_session=True,  # a Ctrl-C in the terminal is ours to handle, in order
         )
-        self._process = process
-        self._failure = None
+        assert process.stdin is not None  # PIPE, above
+        assert process.stdout is not None
+        self._running = running = _Running(process, process.stdin, process.stdout)
+        self._failure = ""
         try:
-            failure = await self._read(process)
+            failure = await self._read(running)
             self._failure = failure or f"its process ended with status {await process.wait()}"
         finally:
-            self._ready.clear()
-            self._process = None
+            self._supervisor.down()
+            self._running = None
             for parts in self._waiting.values():
                 parts.put_nowait(None)
-            await self._end(process)
+            await self._end(running)
 
-    async def _read(self, process: asyncio.subprocess.Process) -> str | None:
+    def restarting(self, pause: float) -> None:
+        """See `supervision.Child`."""
+        self._log.error("engine_died", engine=self.name, failure=self._failure, restart_in_seconds=pause)
+
+    async def _read(self, running: _Running) -> str | None:
         """Hand out the engine's parts until the pipe ends; tell why it did, if that is known."""
-        assert process.stdout is not None
         failure: str | None = None
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                head, body = LENGTHS.unpack(await process.stdout.readexactly(LENGTHS.size))
+                head, body = LENGTHS.unpack(await running.parts.readexactly(LENGTHS.size))
                 if max(head, body) > MAX_BYTES:
                     return "its pipe is out of step"
-                header = unpack_header(await process.stdout.readexactly(head))
-                payload = await process.stdout.readexactly(body)
+                header = unpack_header(await running.parts.readexactly(head))
+                payload = await running.parts.readexactly(body)
                 if header.get("ready"):
-                    self._ready.set()
-                    self._first_outcome.set()
-                    self._log("engine_ready", engine=self.name, pid=process.pid)
+                    self._supervisor.up()
+                    self._log.info("engine_ready", engine=self.name, pid=running.process.pid)
                 elif "failed" in header:
                     failure = str(header["failed"])
                 elif (parts := self._waiting.get(header["id"])) is not None:
@@ -163,20 +173,14 @@ class EngineProcess:
         return failure
 
     @staticmethod
-    async def _end(process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
+    async def _end(running: _Running) -> None:
+        running.orders.close()
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+            running.process.terminate()
         # asyncio takes a process for ended only when its pipes are: a full one must be emptied meanwhile.
-        emptying = asyncio.create_task(_empty(process.stdout), name="engine-rest")
+        emptying = asyncio.create_task(_empty(running.parts), name="engine-rest")
         try:
-            async with asyncio.timeout(1.0):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            await ended(running.process, within_seconds=_STOP_SECONDS)
         finally:
             emptying.cancel()
             await asyncio.gather(emptying, return_exceptions=True)

@@ -38,7 +38,7 @@ class UrlPolicy:
         self,
         *,
         strict: bool = False,
-        own_ports: Callable[[], Collection[int]] = tuple,
+        own_ports: Collection[int] = (),
         is_this_machine: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """`own_ports` are refused on loopback and on every address for which `is_this_machine(address)`."""
@@ -54,7 +54,7 @@ class UrlPolicy:
         if ip.is_multicast or (ip.is_reserved and not ip.is_loopback) or str(ip) == "255.255.255.255":
             raise UrlRefused(f"{ip} is no address of a server")
         local = ip.is_loopback or ip.is_unspecified or self._is_this_machine(str(ip))
-        if local and port in self._own_ports():
+        if local and port in self._own_ports:
             raise UrlRefused(f"{ip}:{port} is a port of this server itself")
         if self._strict and not ip.is_global:
             raise UrlRefused(f"{ip} is not a public address, and ARI_ASSISTANT_STRICT_URLS is set")

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ari_assistant.config.ports import free_tcp_port, locked_directory
+from ari_assistant.data_directory import DataDirectory
 from tests.support.fake_ari import fake_ari
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
@@ -76,7 +77,7 @@ def sip_port_taken(folder: Path, settings: dict[str, str]) -> AbstractContextMan
 
 def directory_locked(folder: Path, settings: dict[str, str]) -> AbstractContextManager[None]:
     (folder / "data").mkdir()
-    return locked_directory(folder / "data")
+    return locked_directory(DataDirectory(folder / "data"))
 
 
 DEAD_PATH = {"PATH": "/nowhere"}

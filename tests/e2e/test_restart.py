@@ -11,6 +11,7 @@ import pytest
 
 from ari_assistant.config.settings import load_settings
 from ari_assistant.phone.line import place_call
+from ari_assistant.server.screen import NoScreen
 from ari_assistant.server.server import Server
 from tests.support.assistants import ASSISTANTS
 from tests.support.caller_voice import CallerVoice, sounds_like
@@ -61,10 +62,11 @@ async def test_calls_leave_no_task_socket_or_process_behind(
     lines: list[str] = []
     announced = asyncio.Event()
 
-    def announce(line: str) -> None:
-        lines.append(line)
-        if line.startswith("Dial sip:"):
-            announced.set()
+    class Screen(NoScreen):
+        def announce(self, line: str) -> None:
+            lines.append(line)
+            if line.startswith("Dial sip:"):
+                announced.set()
 
     def sockets() -> int:
         return len([fd for fd in os.listdir("/proc/self/fd") if _is_socket(fd)])
@@ -72,7 +74,7 @@ async def test_calls_leave_no_task_socket_or_process_behind(
     def children() -> set[int]:
         return {child.pid for child in psutil.Process().children(recursive=True)}
 
-    server = Server(load_settings(), announce=announce)
+    server = Server(load_settings(), Screen())
     before = children()
     serving = asyncio.create_task(server.run())
     async with asyncio.timeout(60):

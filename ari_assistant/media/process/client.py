@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import socket
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from ari_assistant.media.handle import Listener, MediaStream
 from ari_assistant.media.process.protocol import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
 from ari_assistant.media.process.udp import enlarge
 from ari_assistant.media.rtp.latency_histogram import LatencyHistogram
+from ari_assistant.supervision import Backoff, EventLog, Supervisor, child_environment, ended, unlogged
 
 __all__ = ["Heard", "MediaPlane", "MediaUnavailable", "PlaneStream"]
 
@@ -115,6 +115,13 @@ Heard = Callable[[list[MediaStream], NDArray[np.int16], float], None]
 list, in order; a stream may come several times. The array is the receiver's."""
 
 
+class LoadObserver(Protocol):
+    """Wants to know how the media process is doing."""
+
+    def media_measured(self, health: Mapping[str, Any], lag: Mapping[str, float]) -> None:
+        """A second is over: see `MediaPlane.health` and `MediaPlane.lag`."""
+
+
 class MediaPlane:
     """Runs the media process, and starts it again when it dies: the calls that it carried are lost then, and told."""
 
@@ -123,14 +130,13 @@ class MediaPlane:
         *,
         host: str,
         heard: Heard,
-        measured: Callable[[], None] = lambda: None,
-        log: Callable[..., None] = lambda *_, **__: None,
+        observer: LoadObserver | None = None,
+        log: EventLog = unlogged,
     ) -> None:
-        """`host`: the numeric address that RTP is bound to. `measured()` is called once a second, when `health` and
-        `lag` are new. `log(event, **fields)` hears of starts, ends and faults."""
+        """`host`: the numeric address that RTP is bound to. `log` takes starts, ends and faults."""
         self._host = host
         self._heard = heard
-        self._measured = measured
+        self._observer = observer
         self._log = log
         self._numbers = itertools.count(1)
         self._streams: dict[int, PlaneStream] = {}
@@ -141,13 +147,14 @@ class MediaPlane:
         """A datagram that the socket has no room for."""
         self._reading = False
         self._buffer = bytearray(_BUFFER_BYTES)
-        self._ready = asyncio.Event()
+        self._supervisor = Supervisor(Backoff())
         self._failure: str | None = None
-        self._first_outcome = asyncio.Event()
+        """What the process said of its end."""
         self._address: tuple[str, int] = (host, 0)
         self._over = asyncio.Event()
+        self._status: int | None = None
+        """The exit status of the last process that ended."""
         self.pid: int | None = None
-        self.restarts = 0
         self.health: Mapping[str, Any] = {}
         """What the media process last told of itself."""
         self.lag: Mapping[str, float] = {}
@@ -157,36 +164,36 @@ class MediaPlane:
     @property
     def address(self) -> str:
         """`host:port` for ExternalMedia's `external_host`. Raises MediaUnavailable while the process is not there."""
-        if not self._ready.is_set():
+        if not self._supervisor.ready:
             raise MediaUnavailable("the media process is not running")
         host, port = self._address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def restarts(self) -> int:
+        """How often the process was started again."""
+        return self._supervisor.restarts
+
+    def wire(self) -> dict[str, Any]:
+        """For `/health`: what the process last told, how late the server looks at what was heard, and restarts."""
+        return {**self.health, "serverLag": dict(self.lag), "restarts": self.restarts}
 
     def __len__(self) -> int:
         return len(self._streams)
 
     async def wait_ready(self) -> None:
         """Return when streams can be opened. Raises MediaUnavailable when the first start failed."""
-        await self._first_outcome.wait()
-        if not self._ready.is_set():
+        if not await self._supervisor.wait_ready():
             raise MediaUnavailable(self._failure or "the media process ended at once")
 
     async def run(self) -> None:
         """Keep the process alive until cancelled."""
-        pause = 0.0
-        while True:
-            started = time.monotonic()
-            status = await self._run_once()
-            self._first_outcome.set()
-            self.restarts += 1
-            pause = 0.1 if time.monotonic() - started > 10 else min(10.0, max(0.1, pause * 2))
-            self._log("media_process_died", status=status, reason=self._failure, restart_in_seconds=pause)
-            await asyncio.sleep(pause)
+        await self._supervisor.run(self)
 
     async def open(self, codec: str, host: str, port: int, *, recording: Path | None = None) -> PlaneStream:
         """A stream to and from the far end at `host`:`port` (numeric); only its packets are taken. Both sides are
         recorded where a path is given. Raises MediaUnavailable."""
-        if not self._ready.is_set():
+        if not self._supervisor.ready:
             raise MediaUnavailable("the media process is not running")
         number = next(self._numbers)
         stream = PlaneStream(self, number, CODECS[codec])
@@ -218,11 +225,12 @@ class MediaPlane:
             return
         self._waiting.extend(pack_order(order))
         if not self._reading:
-            self._write()
+            self._write(self._socket)
 
     # -- the process ----------------------------------------------------------------------------------------
 
-    async def _run_once(self) -> int | None:
+    async def live(self) -> None:
+        """See `supervision.Child`."""
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
@@ -231,7 +239,7 @@ class MediaPlane:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "ari_assistant.media.process.worker", str(theirs.fileno()), self._host,
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=child_environment(OPENBLAS_NUM_THREADS="1"),
             start_new_session=True,
         )  # fmt: skip
         theirs.close()
@@ -241,9 +249,9 @@ class MediaPlane:
         loop.add_reader(ours, self._read)
         try:
             await self._over.wait()
-            return await process.wait()
+            await process.wait()
         finally:
-            self._ready.clear()
+            self._supervisor.down()
             self._socket = self.pid = None
             self._waiting.clear()
             self._unsent = b""
@@ -251,15 +259,12 @@ class MediaPlane:
             loop.remove_writer(ours)
             ours.close()  # the process ends when it sees this
             self._lose("the media process ended")
-            await self._end(process)
+            await ended(process, within_seconds=_STOP_SECONDS)
+            self._status = process.returncode
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+    def restarting(self, pause: float) -> None:
+        """See `supervision.Child`."""
+        self._log.error("media_process_died", status=self._status, reason=self._failure, restart_in_seconds=pause)
 
     def _lose(self, reason: str) -> None:
         for opened in self._opening.values():
@@ -279,7 +284,7 @@ class MediaPlane:
         finally:
             self._reading = False
         if self._waiting and self._socket is not None and not self._unsent:
-            self._write()
+            self._write(self._socket)
 
     def _read_all(self) -> None:
         for _ in range(32):  # not for ever
@@ -332,9 +337,8 @@ class MediaPlane:
             case "ready":
                 host, port = fields["address"]
                 self._address = (host, port)
-                self._ready.set()
-                self._first_outcome.set()
-                self._log("media_process_ready", pid=self.pid, port=port, batched=fields["batched"])
+                self._supervisor.up()
+                self._log.info("media_process_ready", pid=self.pid, port=port, batched=fields["batched"])
             case "opened" if (opened := self._opening.get(number)) is not None and not opened.done():
                 opened.set_result(None)
             case "refused" if (opened := self._opening.get(number)) is not None and not opened.done():
@@ -344,7 +348,7 @@ class MediaPlane:
             case "failed":
                 self._failure = fields["reason"]
             case "recording-failed":
-                self._log(
+                self._log.error(
                     "recording_failed",
                     stream=number,
                     reason=fields["reason"],
@@ -353,17 +357,17 @@ class MediaPlane:
             case "health":
                 self.health = fields
                 self.lag = self._lag.take()
-                self._measured()
+                if self._observer is not None:
+                    self._observer.media_measured(self.health, self.lag)
 
-    def _write(self) -> None:
-        assert self._socket is not None
+    def _write(self, link: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while self._unsent or self._waiting:
             self._unsent = self._unsent or join_orders(self._waiting)
             try:
-                self._socket.send(self._unsent)
+                link.send(self._unsent)
             except BlockingIOError:
-                loop.add_writer(self._socket, self._writable)
+                loop.add_writer(link, self._writable)
                 return
             except OSError:
                 self._waiting.clear()
@@ -374,4 +378,4 @@ class MediaPlane:
     def _writable(self) -> None:
         if self._socket is not None:
             asyncio.get_running_loop().remove_writer(self._socket)
-            self._write()
+            self._write(self._socket)

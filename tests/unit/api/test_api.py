@@ -16,10 +16,10 @@ from ari_assistant.api.app import build_app
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Calls
-from tests.support.api import api_context
+from tests.support.api import Parts, api_context
 
 Api = Callable[..., Awaitable[tuple[int, Any]]]
-ready = {"database": True, "ari": False}
+ready = Parts(database=True, ari=False)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def keys(engine: AsyncEngine) -> ApiKeys:
 
 @pytest.fixture
 async def api(tmp_path: Path, engine: AsyncEngine) -> AsyncGenerator[Api, None]:
-    context = api_context(engine, tmp_path, health=lambda: ready)
+    context = api_context(engine, tmp_path, health=ready)
     async with TestClient(TestServer(build_app(context))) as client:
 
         async def request(
@@ -188,6 +188,7 @@ async def test_every_resource_goes_from_creation_to_deletion(api: Api) -> None:
         ("/squad", {"members": []}, "members must be valid"),
         ("/squad", {"members": [{"assistantId": "gone"}]}, "members.0.assistantId gone does not exist"),
         ("/structured-output", {"name": "x", "schema": {}, "type": "regex", "regex": "("}, "regular expression"),
+        ("/structured-output", {"name": "x", "schema": {}, "type": "regex", "regex": "a{6000}"}, "repeats more"),
         ("/credential", {"provider": "openai"}, "apiKey must be a string"),
         ("/credential", {"provider": "deepgram", "apiKey": "k", "apiUrl": "https://x"}, "apiUrl must be absent"),
         (

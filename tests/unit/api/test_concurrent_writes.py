@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_assistant.api.app import build_app
+from ari_assistant.api.context import NotServing
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Calls
 from tests.support.api import api_context
@@ -34,7 +35,7 @@ async def engine(database_url: str) -> AsyncGenerator[AsyncEngine, None]:
 
 @pytest.fixture
 async def client(engine: AsyncEngine, tmp_path: Path) -> AsyncGenerator[TestClient[Any, Any], None]:
-    app = build_app(api_context(engine, tmp_path, health=dict))
+    app = build_app(api_context(engine, tmp_path))
     async with TestClient(TestServer(app), headers=KEY) as client:
         yield client
 
@@ -107,12 +108,13 @@ async def test_of_twenty_deletes_of_one_call_one_succeeds_and_it_is_told_once(
 ) -> None:
     told: list[str] = []
 
-    async def call_event(kind: str, call: dict[str, Any]) -> None:
-        told.append(f"{kind} {call['id']}")
+    class Told(NotServing):
+        async def call_event(self, kind: str, call: dict[str, Any]) -> None:
+            told.append(f"{kind} {call['id']}")
 
     call = {"id": "c", "orgId": "o", "createdAt": AT, "updatedAt": AT, "status": "ended"}
     await Calls(engine, org_id="o").save(call)
-    app = build_app(api_context(engine, tmp_path, health=dict, call_event=call_event))
+    app = build_app(api_context(engine, tmp_path, operations=Told()))
     async with TestClient(TestServer(app), headers=KEY) as client:
         statuses = await asyncio.gather(*(status_of(client, "DELETE", "/call/c") for _ in range(20)))
     assert sorted(statuses) == [200] + [404] * 19

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ari_assistant.ari.client import AriClient, AriCredentials
+from ari_assistant.ari.client import AriClient, AriCredentials, Reconciler
 from ari_assistant.ari.errors import (
     AriConflict,
     AriNotFound,
@@ -24,9 +24,11 @@ from tests.support.fake_ari import FakeAri, channel_event, fake_ari
 
 
 @asynccontextmanager
-async def connected(fake: FakeAri, **options: Any) -> AsyncGenerator[AriClient, None]:
+async def connected(
+    fake: FakeAri, reconciler: Reconciler | None = None, **options: Any
+) -> AsyncGenerator[AriClient, None]:
     client = AriClient(fake.credentials, "app", **options)
-    task = asyncio.create_task(client.run())
+    task = asyncio.create_task(client.run(reconciler))
     try:
         async with asyncio.timeout(5):
             await client.connected.wait()
@@ -130,14 +132,15 @@ async def test_a_handler_that_fails_does_not_stop_the_others(log_lines: list[dic
 
 
 async def test_a_lost_connection_fails_what_is_under_way_and_is_made_again_after_reconciling() -> None:
-    reconciled = 0
+    class Counted:
+        times = 0
 
-    async def reconcile() -> None:
-        nonlocal reconciled
-        reconciled += 1
+        async def reconcile(self) -> None:
+            self.times += 1
 
-    async with fake_ari() as fake, connected(fake, reconcile=reconcile) as client:
-        assert reconciled == 1
+    reconciled = Counted()
+    async with fake_ari() as fake, connected(fake, reconciled) as client:
+        assert reconciled.times == 1
         original = fake.reply_to
 
         def swallow(method: str, path: str, parameters: dict[str, str]) -> tuple[int, Any]:
@@ -149,7 +152,7 @@ async def test_a_lost_connection_fails_what_is_under_way_and_is_made_again_after
         fake.reply_to = original  # type: ignore[method-assign]
         await fake.connected(2)
         async with asyncio.timeout(5):
-            while reconciled < 2 or not client.connected.is_set():
+            while reconciled.times < 2 or not client.connected.is_set():
                 await asyncio.sleep(0.005)
 
 
@@ -167,7 +170,7 @@ async def test_that_nobody_answers_is_said_again_with_what_to_check(
     client = AriClient(AriCredentials("http://127.0.0.1:9", "u", "p"), "app", remind_seconds=remind_seconds)
     tries = 0
 
-    async def connect(session: object) -> None:
+    async def connect(session: object, reconciler: object) -> None:
         nonlocal tries
         tries += 1
         if tries > 3:

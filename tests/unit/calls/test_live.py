@@ -25,15 +25,14 @@ def enters(channel_id: str, *, name: str = "PJSIP/a-1", context: str = "", args:
     return parse_event({"type": "StasisStart", "args": list(args), "channel": channel})
 
 
-class House:
+class Serving:
     """A server's calls."""
 
     def __init__(self, folder: Path) -> None:
         number = {"server": {"url": "http://s.example"}, "assistantId": "a1"}
         self.office = Office(folder, number, assistants={"a1": {}})
         self.asterisk = self.office.asterisk
-        self.live = LiveCalls()
-        self.live.serve(self.office.services)
+        self.live = LiveCalls(self.office.services)
 
     def deleted(self) -> list[str]:
         return [name.removeprefix("DELETE ") for name in self.asterisk.asked if name.startswith("DELETE")]
@@ -47,14 +46,14 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncGenerator[House, None]:
-    house = House(tmp_path)
+async def house(tmp_path: Path) -> AsyncGenerator[Serving, None]:
+    house = Serving(tmp_path)
     yield house
     await house.live.aclose()
     await house.office.background.done()
 
 
-async def test_a_caller_is_served_until_the_server_stops_and_nobody_after_that(house: House) -> None:
+async def test_a_caller_is_served_until_the_server_stops_and_nobody_after_that(house: Serving) -> None:
     await house.talks()
     assert (len(house.live), house.office.admission.calls) == (1, 1)
     await house.live.aclose()
@@ -67,7 +66,7 @@ async def test_a_caller_is_served_until_the_server_stops_and_nobody_after_that(h
 
 
 async def test_a_caller_who_is_back_from_a_refer_that_nobody_waits_for_is_hung_up(
-    house: House, log_lines: list[Any]
+    house: Serving, log_lines: list[Any]
 ) -> None:
     house.live.stasis_started(enters("c9", context=REFER_CONTEXT, args=("FAILED", "603")))
     await house.office.background.done()
@@ -83,20 +82,20 @@ async def test_a_caller_who_is_back_from_a_refer_that_nobody_waits_for_is_hung_u
         enters("aa-em-other.call-1"),
     ],
 )
-async def test_what_is_no_caller_goes_on_in_the_dialplan(house: House, event: StasisStart) -> None:
+async def test_what_is_no_caller_goes_on_in_the_dialplan(house: Serving, event: StasisStart) -> None:
     house.live.stasis_started(event)
     await house.office.background.done()
     assert house.asterisk.asked == [f"POST channels/{event.channel.id}/continue"]
     assert len(house.live) == 0
 
 
-async def test_what_this_server_made_is_waited_for_by_its_call(house: House) -> None:
+async def test_what_this_server_made_is_waited_for_by_its_call(house: Serving) -> None:
     house.live.stasis_started(enters("aa-em-app.call-1"))
     assert house.asterisk.asked == []
 
 
 async def test_a_reconnect_ends_calls_that_asterisk_has_forgotten_and_sweeps_what_no_call_owns(
-    house: House,
+    house: Serving,
 ) -> None:
     await house.talks()
     bridge = next(iter(house.live._calls)).bridge_id
@@ -112,7 +111,7 @@ async def test_a_reconnect_ends_calls_that_asterisk_has_forgotten_and_sweeps_wha
     assert house.office.stored["endedReason"] == "call.in-progress.sip-completed-call"
 
 
-async def test_a_reconnect_leaves_a_call_alone_that_is_still_there(house: House) -> None:
+async def test_a_reconnect_leaves_a_call_alone_that_is_still_there(house: Serving) -> None:
     await house.talks()
     (call,) = house.live._calls
     house.asterisk.replies["GET channels"] = [{"id": name} for name in call.owned_channels]
@@ -123,7 +122,7 @@ async def test_a_reconnect_leaves_a_call_alone_that_is_still_there(house: House)
     assert house.deleted() == []
 
 
-async def test_a_call_can_be_placed_unless_the_server_stops_or_is_full(house: House) -> None:
+async def test_a_call_can_be_placed_unless_the_server_stops_or_is_full(house: Serving) -> None:
     body = CreateCall.model_validate(
         {"assistantId": "a1", "phoneNumberId": "n1", "customer": {"sipUri": "sip:a@b"}}
     )
@@ -141,7 +140,7 @@ async def test_a_call_can_be_placed_unless_the_server_stops_or_is_full(house: Ho
         await house.live.place(body, customer)
 
 
-async def test_a_call_that_is_placed_while_the_server_stops_is_ended_like_the_others(house: House) -> None:
+async def test_a_call_that_is_placed_while_the_server_stops_is_ended_like_the_others(house: Serving) -> None:
     body = CreateCall.model_validate(
         {"assistantId": "a1", "phoneNumberId": "n1", "customer": {"sipUri": "sip:a@b"}}
     )

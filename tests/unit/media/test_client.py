@@ -21,6 +21,7 @@ from ari_assistant.audio.g711 import ULAW
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
 from ari_assistant.media.rtp.packet import RtpPacket, RtpSender
+from ari_assistant.telemetry import get_logger
 from tests.support.tones import loudest, tone
 
 
@@ -73,9 +74,8 @@ class Phone:
 
 
 @asynccontextmanager
-async def running(**options: Any) -> AsyncGenerator[tuple[MediaPlane, Ear, list[dict[str, Any]]], None]:
+async def running(**options: Any) -> AsyncGenerator[tuple[MediaPlane, Ear], None]:
     ear = Ear()
-    events: list[dict[str, Any]] = []
 
     def heard(streams: list[MediaStream], frames: NDArray[np.int16], now: float) -> None:
         ear.frames += list(frames)
@@ -84,14 +84,14 @@ async def running(**options: Any) -> AsyncGenerator[tuple[MediaPlane, Ear, list[
     plane = MediaPlane(
         host="127.0.0.1",
         heard=heard,
-        log=lambda event, **fields: events.append({"event": event, **fields}),
+        log=get_logger("media"),
         **options,
     )
     task = asyncio.create_task(plane.run())
     await plane.wait_ready()
     pid = plane.pid
     try:
-        yield plane, ear, events
+        yield plane, ear
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -109,7 +109,7 @@ async def until(ear: Ear, condition: Any) -> None:
 
 
 async def test_a_call_is_heard_and_speaks_and_is_recorded(tmp_path: Path) -> None:
-    async with running() as (plane, ear, _):
+    async with running() as (plane, ear):
         phone = Phone()
         stream = await plane.open("ulaw", "127.0.0.1", phone.port, recording=tmp_path / "a" / "call.wav")
         stream.listener = ear
@@ -133,7 +133,7 @@ async def test_a_call_is_heard_and_speaks_and_is_recorded(tmp_path: Path) -> Non
 
 async def test_a_recording_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    async with running() as (plane, ear, _):
+    async with running() as (plane, ear):
         stream = await plane.open("ulaw", "127.0.0.1", Phone().port, recording=tmp_path / "file" / "x.wav")
         stream.listener = ear
         await until(ear, lambda: ear.ticks > 2)
@@ -141,8 +141,8 @@ async def test_a_recording_that_cannot_be_written_is_told(tmp_path: Path) -> Non
         assert stream.recording_fault is not None
 
 
-async def test_a_process_that_is_killed_loses_its_calls_and_comes_back() -> None:
-    async with running() as (plane, ear, events):
+async def test_a_process_that_is_killed_loses_its_calls_and_comes_back(log_lines: list[Any]) -> None:
+    async with running() as (plane, ear):
         stream = await plane.open("ulaw", "127.0.0.1", Phone().port)
         stream.listener = ear
         assert plane.pid is not None
@@ -152,7 +152,7 @@ async def test_a_process_that_is_killed_loses_its_calls_and_comes_back() -> None
             _ = plane.address
         await stream.aclose()
         async with asyncio.timeout(10):
-            while [event["event"] for event in events].count("media_process_ready") < 2:
+            while [line["event"] for line in log_lines].count("media_process_ready") < 2:
                 await asyncio.sleep(0.05)
         again = await plane.open("alaw", "127.0.0.1", Phone().port)
         await again.aclose()
@@ -160,7 +160,7 @@ async def test_a_process_that_is_killed_loses_its_calls_and_comes_back() -> None
 
 
 async def test_a_process_that_does_not_answer_refuses_the_call() -> None:
-    async with running() as (plane, _, _):
+    async with running() as (plane, _):
         assert plane.pid is not None
         os.kill(plane.pid, signal.SIGSTOP)
         with pytest.raises(MediaUnavailable, match="does not answer"):
@@ -172,7 +172,7 @@ async def test_a_process_that_does_not_answer_refuses_the_call() -> None:
 
 
 async def test_what_cannot_be_opened_is_refused_with_the_reason() -> None:
-    async with running() as (plane, _, _):
+    async with running() as (plane, _):
         with pytest.raises(MediaUnavailable, match="localhost"):
             await plane.open("ulaw", "localhost", 9)
 
@@ -187,7 +187,7 @@ async def test_an_address_that_is_not_ours_fails_the_start() -> None:
 
 
 async def test_a_long_reply_is_ordered_in_parts_and_sent_whole() -> None:
-    async with running() as (plane, ear, _):
+    async with running() as (plane, ear):
         phone = Phone()
         stream = await plane.open("ulaw", "127.0.0.1", phone.port)
         stream.listener = ear

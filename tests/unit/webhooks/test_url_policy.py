@@ -10,7 +10,7 @@ from ari_assistant.webhooks.url_policy import UrlPolicy, UrlRefused, guarded_ses
 from tests.support.serving import served
 from tests.support.webhook import webhook_server
 
-OWN = UrlPolicy(own_ports=lambda: {8088}, is_this_machine=lambda a: a == "192.0.2.7")
+OWN = UrlPolicy(own_ports={8088}, is_this_machine=lambda a: a == "192.0.2.7")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_a_name_a_literal_and_a_redirect_are_checked_when_the_connection_i
     app.router.add_get("/", redirects)
     async with served(app) as first, webhook_server() as forbidden:
         port = URL(forbidden.url).port
-        policy = UrlPolicy(own_ports=lambda: {port or 0}, is_this_machine=lambda _: True)
+        policy = UrlPolicy(own_ports={port or 0}, is_this_machine=lambda _: True)
         async with guarded_session(policy) as session:
             sender = WebhookSender(session)
             for url in (forbidden.url, f"http://localhost:{port}/vapi"):
