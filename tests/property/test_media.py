@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ari_assistant.audio.codec import CODECS
 from ari_assistant.audio.frame import FRAME_SAMPLES
 from ari_assistant.audio.g711 import ALAW, ULAW
 from ari_assistant.audio.stereo import StereoTimeline
@@ -212,7 +213,7 @@ def test_whatever_happens_every_stream_keeps_its_clock_and_memory_is_bounded(ste
                 ticks += 1
                 plane.tick(now, skipped)
             case ("open", number, codec) if plane.get(number) is None:
-                plane.open(number, codec, bytes([number]).ljust(28, b"\0"))
+                plane.open(number, CODECS[codec], bytes([number]).ljust(28, b"\0"))
                 opened[number], epochs[number] = ticks, 0
             case ("close", number):
                 plane.close(number)

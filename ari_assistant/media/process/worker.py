@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ari_assistant.audio.codec import CODECS
 from ari_assistant.audio.frame import PTIME_SECONDS
 from ari_assistant.media.process.protocol import (
     MAX_MESSAGE_BYTES,
@@ -57,7 +58,8 @@ class MediaProcess:
         rows = PacketRows()
         self._socket = BatchSocket(host, rows)
         self._recorder = Recorder()
-        self._plane = Plane(self._socket, rows, memory=self._recorder.memory)
+        self._plane = Plane(self._socket, rows)
+        self._recordings: dict[int, Recording] = {}
         self._pacer: Pacer | None = None
         self._lateness = LatencyHistogram()
         self._gaps = Gaps()
@@ -184,13 +186,17 @@ class MediaProcess:
     def _open(self, number: int, details: dict[str, Any]) -> None:
         try:
             address = packed_address(details["host"], details["port"])
-            path = Path(details["recording"]) if details.get("recording") else None
-            stream = self._plane.open(number, details["codec"], address, path)
+            codec = CODECS[details["codec"]]
+            recording = None
+            if details.get("recording"):
+                recording = Recording(Path(details["recording"]), codec, self._plane, memory=self._recorder.memory)
+            self._plane.open(number, codec, address, recording.queue if recording is not None else None)
         except (KeyError, ValueError, OverflowError, ImportError) as fault:
             self._tell("refused", number=number, reason=f"{type(fault).__name__}: {fault}")
             return
-        if stream.recording is not None:
-            self._recorder.begin(stream.recording)
+        if recording is not None:
+            self._recordings[number] = recording
+            self._recorder.begin(recording)
         self._tell("opened", number=number)
 
     def _close(self, number: int) -> None:
@@ -200,7 +206,8 @@ class MediaProcess:
             return
         self._faults_told.discard(number)
         statistics = stream.statistics(self._plane.ticks)
-        if stream.recording is None:
+        recording = self._recordings.pop(number, None)
+        if recording is None:
             self._tell("closed", number=number, statistics=statistics, fault=None)
             return
 
@@ -210,7 +217,7 @@ class MediaProcess:
             self._finished.append((number, {**statistics, **dropped}, recording.fault))
             os.write(self._ring, b"!")
 
-        self._recorder.finish(stream.recording, recorded)
+        self._recorder.finish(recording, recorded)
 
     def _report_closed(self) -> None:
         with suppress(BlockingIOError):
@@ -223,16 +230,14 @@ class MediaProcess:
 
     def _tell_health(self, now: float) -> None:
         self._health_at = now + _HEALTH_SECONDS
-        streams = self._plane.streams
-        for stream in streams:
-            fault = stream.recording.fault if stream.recording is not None else None
-            if fault is not None and stream.number not in self._faults_told:
-                self._faults_told.add(stream.number)
-                self._tell("recording-failed", number=stream.number, reason=fault)
+        for number, recording in self._recordings.items():
+            if recording.fault is not None and number not in self._faults_told:
+                self._faults_told.add(number)
+                self._tell("recording-failed", number=number, reason=recording.fault)
         counters = self._plane.counters
         self._tell(
             "health",
-            streams=len(streams),
+            streams=len(self._plane),
             busy=round(self._busy_seconds / _HEALTH_SECONDS, 3),
             lateness=self._lateness.take(),
             gaps=self._gaps.take(),

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ari_assistant.audio.background import Background
-from ari_assistant.audio.codec import CODECS
+from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
 from ari_assistant.audio.g711 import LAWS
-from ari_assistant.media.process.recorder import Recording, RecordingMemory
 from ari_assistant.media.rtp.packet_rows import PACKET_BYTES, PacketRows, read_headers
+from ari_assistant.media.rtp.recording_queue import RecordingQueue
 from ari_assistant.media.rtp.stream import Stream
 
 __all__ = ["Datagrams", "Plane", "PlaneCounters", "PlaneReport", "Wire"]
@@ -81,12 +80,8 @@ class PlaneCounters:
 class Plane:
     """The streams of one media process."""
 
-    def __init__(
-        self, wire: Wire, rows: PacketRows | None = None, *, memory: RecordingMemory | None = None
-    ) -> None:
-        """`memory`: of the recordings that wait for the disk."""
+    def __init__(self, wire: Wire, rows: PacketRows | None = None) -> None:
         self.rows = rows or PacketRows()
-        self._memory = memory or RecordingMemory()
         self.counters = PlaneCounters()
         self.ticks = 0
         """Ticks of 1/8000 s since the plane began: the clock of all recordings."""
@@ -114,20 +109,13 @@ class Plane:
 
     # -- streams --------------------------------------------------------------------------------------------
 
-    def open(self, number: int, codec_name: str, address: bytes, recording: Path | None = None) -> Stream:
+    def open(self, number: int, codec: Codec, address: bytes, recording: RecordingQueue | None = None) -> Stream:
         """Begin a stream with the far end at `address`: silence is sent, and its packets are taken, from now on.
-        Raises KeyError for a codec that we do not have, OverflowError when the plane is full."""
-        codec = CODECS[codec_name]
+        Raises OverflowError when the plane is full."""
         if self.rows.full:
             raise OverflowError("this media process has all the streams that it can hold")
-        opened = self.ticks
-        writer = (
-            Recording(recording, codec, position=lambda: self.ticks - opened, memory=self._memory)
-            if recording
-            else None
-        )
-        stream = Stream(number, codec, recording=writer)
-        stream.opened = opened
+        stream = Stream(number, codec, recording=recording)
+        stream.opened = self.ticks
         stream.source = address
         stream.row = self.rows.add(
             payload_type=codec.payload_type,
@@ -145,7 +133,7 @@ class Plane:
         return stream
 
     def close(self, number: int) -> Stream | None:
-        """End a stream; returns it for its statistics and its recording, None when it is not open."""
+        """End a stream; returns it for its statistics, None when it is not open."""
         stream = self._streams.pop(number, None)
         if stream is None:
             return None

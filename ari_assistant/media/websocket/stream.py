@@ -95,7 +95,7 @@ class WebSocketStream:
         self._heard = heard
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
-        self._opened = self._loop.time()
+        self._clock = _LoopClock(self._loop)
         self._marks = Marks(codec.rate)
         self._frame = codec.rate // 50
         self._outgoing: asyncio.Queue[str | bytes] = asyncio.Queue()
@@ -105,7 +105,7 @@ class WebSocketStream:
         self._received = 0
         self._recording: Recording | None = None
         if recording is not None:
-            self._recording = Recording(recording, codec, position=self._ticks, memory=recorder.memory)
+            self._recording = Recording(recording, codec, self._clock, memory=recorder.memory)
             recorder.begin(self._recording)
         self._tasks = [
             asyncio.create_task(work, name=f"media-{name}{self.number}")
@@ -208,7 +208,7 @@ class WebSocketStream:
             return
         frames = np.frombuffer(data[:whole], "<i2").astype(np.int16).reshape(-1, self._frame)
         if self._recording is not None:
-            start = self._ticks() - len(frames) * FRAME_SAMPLES
+            start = self._clock.ticks - len(frames) * FRAME_SAMPLES
             for index, frame in enumerate(frames):
                 self._recording.queue.put(CALLER, max(0, start + index * FRAME_SAMPLES), frame)
         self._heard([self] * len(frames), frames, self._loop.time())
@@ -228,7 +228,7 @@ class WebSocketStream:
     def _played(self, samples: int, pcm: Pcm) -> None:
         if self._recording is not None:
             length = pcm.size * SAMPLE_RATE // self.rate
-            self._recording.queue.put(ASSISTANT, max(0, self._ticks() - length), pcm)
+            self._recording.queue.put(ASSISTANT, max(0, self._clock.ticks - length), pcm)
         if self.listener is not None:
             self.listener.played(samples, self._loop.time())
 
@@ -242,8 +242,18 @@ class WebSocketStream:
             if self.listener is not None:
                 self.listener.tick(self._loop.time())
 
-    def _ticks(self) -> int:
-        return round((self._loop.time() - self._opened) * SAMPLE_RATE)
+
+class _LoopClock:
+    """Implements `recorder.Clock` by the event loop's time: there is no RTP clock here, Asterisk keeps this audio's."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._began = loop.time()
+
+    @property
+    def ticks(self) -> int:
+        """Ticks of 1/8000 s since the stream was opened."""
+        return round((self._loop.time() - self._began) * SAMPLE_RATE)
 
 
 def _settle(future: asyncio.Future[None]) -> None:
