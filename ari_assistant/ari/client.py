@@ -41,7 +41,22 @@ class AriCredentials:
     @property
     def base(self) -> str:
         """The URL of the REST interface."""
-        return self.url.rstrip("/").removesuffix("/ari") + "/ari"
+        return self._server + "/ari"
+
+    @property
+    def media_url(self) -> str:
+        """The URL of the ExternalMedia channels that wait for a websocket (chan_websocket); `/<connection id>` is
+        appended."""
+        return self._server.replace("http", "ws", 1) + "/media"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What says to Asterisk's HTTP server who we are."""
+        return {"Authorization": aiohttp.encode_basic_auth(self.username, self.password)}
+
+    @property
+    def _server(self) -> str:
+        return self.url.rstrip("/").removesuffix("/ari")
 
 
 class AriClient:
@@ -188,11 +203,8 @@ class AriClient:
         Raises AriReplaced when another program takes the application's name, and AriUnauthorized when Asterisk
         does not know us: neither mends itself.
         """
-        headers = {
-            "Authorization": aiohttp.encode_basic_auth(self._credentials.username, self._credentials.password)
-        }
         pause = told = 0.0
-        async with aiohttp.ClientSession(headers=headers) as session:
+        async with aiohttp.ClientSession(headers=self._credentials.headers) as session:
             self._session = session
             try:
                 while True:

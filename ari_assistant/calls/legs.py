@@ -12,8 +12,8 @@ from ari_assistant.ari.errors import AriError, AriUnreachable
 from ari_assistant.ari.resources import Channel
 from ari_assistant.audio.codec import Codec
 from ari_assistant.calls.own_ids import OwnIds
-from ari_assistant.media.handle import MediaStream
-from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
+from ari_assistant.media.handle import MediaStream, MediaUnavailable
+from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.media.websocket.stream import MediaSockets, websocket_format
 from ari_assistant.telemetry import get_logger
 

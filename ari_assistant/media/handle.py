@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ari_assistant.audio.frame import Pcm
 
-__all__ = ["Listener", "MediaStream"]
+__all__ = ["FrameReceiver", "Listener", "MediaStream", "MediaUnavailable"]
+
+
+class MediaUnavailable(Exception):
+    """There is no stream to be had; the text says why."""
 
 
 class Listener(Protocol):
@@ -59,3 +67,8 @@ class MediaStream(Protocol):
 
     async def aclose(self) -> None:
         """End the stream and wait until its recording is on disk (10 s at most). Harmless when repeated."""
+
+
+FrameReceiver = Callable[[list[MediaStream], NDArray[np.int16], float], None]
+"""Takes frames of 20 ms of many callers: shape (n, 160) at 8 kHz or (n, 320) at 16 kHz, a row for each stream of the
+list, in order; a stream may come several times. The array is the receiver's. Then the time: seconds, monotonic."""

@@ -52,7 +52,8 @@ from ari_assistant.conversation.prewarm import warm
 from ari_assistant.conversation.session import Session
 from ari_assistant.fault import Fault
 from ari_assistant.loop_watch import LoopWatch
-from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
+from ari_assistant.media.handle import MediaUnavailable
+from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.media.websocket.stream import MediaSockets
 from ari_assistant.private_files import make_private
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
@@ -294,7 +295,7 @@ class Server:
         start(media.run(), name="media")
         sockets = None
         if settings.media_transport == "websocket":
-            sockets = MediaSockets(session, credentials, hearing)
+            sockets = MediaSockets(session, credentials.media_url, credentials.headers, hearing)
             stack.push_async_callback(sockets.aclose)
         services = self._services(catalogue, calls, guarded, models, choice, end_of_turn, media, hearing, sockets)
         self._live.serve(services)

@@ -33,7 +33,7 @@ class _Slot:
 
 
 class VoiceActivity:
-    """Takes what the media plane heard (`media.process.client.Heard`)."""
+    """Takes what the media plane heard (`media.handle.FrameReceiver`)."""
 
     def __init__(self, detectors: SpeechDetectors) -> None:
         self._detectors = detectors
@@ -55,7 +55,7 @@ class VoiceActivity:
             self._halver.forget(number)
 
     def __call__(self, streams: list[MediaStream], frames: NDArray[np.int16], now: float) -> None:
-        """See `media.process.client.Heard`."""
+        """See `media.handle.FrameReceiver`."""
         numbers = [stream.number for stream in streams]
         rest = [row for row, number in enumerate(numbers) if number in self._seats]
         while rest:

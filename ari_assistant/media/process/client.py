@@ -18,22 +18,18 @@ from numpy.typing import NDArray
 
 from ari_assistant.audio.codec import CODECS, Codec
 from ari_assistant.audio.frame import Pcm
-from ari_assistant.media.handle import Listener, MediaStream
+from ari_assistant.media.handle import FrameReceiver, Listener, MediaStream, MediaUnavailable
 from ari_assistant.media.process.protocol import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
 from ari_assistant.media.process.udp import enlarge
 from ari_assistant.media.rtp.latency_histogram import LatencyHistogram
 
-__all__ = ["Heard", "MediaPlane", "MediaUnavailable", "PlaneStream"]
+__all__ = ["MediaPlane", "PlaneStream"]
 
 _SOCKET_BUFFER = 4 << 20
 _BUFFER_BYTES = 1 << 18
 _OPEN_SECONDS = 3.0
 _CLOSE_SECONDS = 10.0
 _STOP_SECONDS = 3.0
-
-
-class MediaUnavailable(Exception):
-    """The media process is not there, or cannot take another call; the text says why."""
 
 
 class PlaneStream:
@@ -110,11 +106,6 @@ class PlaneStream:
             self.listener.lost(reason)
 
 
-Heard = Callable[[list[MediaStream], NDArray[np.int16], float], None]
-"""Takes frames of 20 ms of many callers: shape (n, 160) at 8 kHz or (n, 320) at 16 kHz, a row for each stream of the
-list, in order; a stream may come several times. The array is the receiver's."""
-
-
 class MediaPlane:
     """Runs the media process, and starts it again when it dies: the calls that it carried are lost then, and told."""
 
@@ -122,7 +113,7 @@ class MediaPlane:
         self,
         *,
         host: str,
-        heard: Heard,
+        heard: FrameReceiver,
         measured: Callable[[], None] = lambda: None,
         log: Callable[..., None] = lambda *_, **__: None,
     ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,10 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from ari_assistant.ari.client import AriCredentials
-from ari_assistant.ari.errors import AriUnreachable
 from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.frame import FRAME_SAMPLES, PTIME_SECONDS, SAMPLE_RATE, WIDE_RATE, Pcm
 from ari_assistant.audio.stereo import ASSISTANT, CALLER
-from ari_assistant.media.handle import Listener
-from ari_assistant.media.process.client import Heard
+from ari_assistant.media.handle import FrameReceiver, Listener, MediaUnavailable
 from ari_assistant.media.process.recorder import Recorder, Recording
 from ari_assistant.media.websocket.marks import Marks, Piece
 from ari_assistant.telemetry import get_logger
@@ -46,26 +44,29 @@ def websocket_format(codec: Codec) -> str:
 class MediaSockets:
     """Opens streams to Asterisk's media sockets; owns the thread that writes their recordings."""
 
-    def __init__(self, session: aiohttp.ClientSession, credentials: AriCredentials, heard: Heard) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], heard: FrameReceiver
+    ) -> None:
+        """The sockets lie below `url` (`ws://…/media`); `headers` say who we are."""
         self._session = session
-        self._base = credentials.base.removesuffix("/ari").replace("http", "ws", 1)
-        self._authorization = aiohttp.encode_basic_auth(credentials.username, credentials.password)
+        self._url = url
+        self._headers = headers
         self._heard = heard
         self._recorder = Recorder()
         self._recorder.start()
 
     async def open(self, connection_id: str, codec: Codec, *, recording: Path | None) -> WebSocketStream:
-        """Connect to the socket of an ExternalMedia channel. Raises AriUnreachable."""
+        """Connect to the socket of an ExternalMedia channel. Raises MediaUnavailable."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 socket = await self._session.ws_connect(
-                    f"{self._base}/media/{connection_id}",
+                    f"{self._url}/{connection_id}",
                     protocols=("media",),
-                    headers={"Authorization": self._authorization},
+                    headers=self._headers,
                     max_msg_size=1 << 20,
                 )
         except (OSError, TimeoutError, aiohttp.ClientError) as fault:
-            raise AriUnreachable(f"no media: {fault!r}") from fault
+            raise MediaUnavailable(f"{type(fault).__name__}: {fault}") from fault
         return WebSocketStream(socket, codec, heard=self._heard, recording=recording, recorder=self._recorder)
 
     async def aclose(self) -> None:
@@ -81,7 +82,7 @@ class WebSocketStream:
         socket: aiohttp.ClientWebSocketResponse,
         codec: Codec,
         *,
-        heard: Heard,
+        heard: FrameReceiver,
         recording: Path | None,
         recorder: Recorder,
     ) -> None:

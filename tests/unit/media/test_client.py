@@ -18,8 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ari_assistant.audio.g711 import ULAW
-from ari_assistant.media.handle import MediaStream
-from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
+from ari_assistant.media.handle import MediaStream, MediaUnavailable
+from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.media.rtp.packet import RtpPacket, RtpSender
 from tests.support.tones import loudest, tone
 
