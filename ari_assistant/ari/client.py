@@ -109,9 +109,6 @@ class AriClient:
         """Call `handler` with every event of `event_type`."""
         self._handlers.setdefault(event_type, []).append(handler)
 
-    on_channel_event = on_event
-    """ari-py's name; an event of a channel carries it as `event.channel`."""
-
     def on_channel(self, channel_id: str, handler: EventHandler) -> Callable[[], None]:
         """Call `handler` with every event of one channel. Returns the function that ends it."""
         handlers = self._channel_handlers.setdefault(channel_id, [])

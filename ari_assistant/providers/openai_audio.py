@@ -79,9 +79,7 @@ class OpenAITranscriber:
         ):
             text = await response.text()
             if response.status != 200:
-                raise ProviderRejected(
-                    self.name, f"status {response.status}: {text[:300]}", status=response.status
-                )
+                raise ProviderRejected(self.name, f"status {response.status}: {text[:300]}")
             answer = json.loads(text)
             if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
                 raise ProviderRejected(self.name, "the answer has no text")

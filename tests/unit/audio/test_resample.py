@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ari_assistant.audio.resample import DELAY_SECONDS, Halver
+from ari_assistant.audio.resample import Halver
+
+DELAY_SECONDS = 30 / 16_000
+"""Half of the filter's 63 taps, less the sample that is there already."""
 
 
 def halved(sound: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from ari_assistant.audio.g711 import ULAW
 from ari_assistant.media.handle import MediaStream, MediaUnavailable
 from ari_assistant.media.process.client import MediaPlane
-from ari_assistant.media.rtp.packet import RtpPacket, RtpSender
+from ari_assistant.media.rtp.packet import RtpPacket
+from tests.support.rtp_sender import RtpSender
 from tests.support.tones import loudest, tone
 
 

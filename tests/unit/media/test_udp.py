@@ -96,7 +96,6 @@ def test_a_row_that_cannot_be_sent_keeps_the_others_from_nothing(batched: bool, 
     for address in (packed_address("203.0.113.1", 0), packed_address(*far.address)):
         made.aim(rows.add(payload_type=0, ssrc=1, number=1, timestamp=0), address)
     assert made.send(0, 2) == 1
-    assert made.errors == 1
     assert received(far).lengths == [172]
 
 
