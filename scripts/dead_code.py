@@ -34,7 +34,9 @@ class Finder(Vulture):  # type: ignore[misc]
 def unused(*paths: Path) -> list[str]:
     """The places under `paths` that nothing under `paths` uses."""
     finder = Finder(ignore_decorators=CALLED_BY_THEIR_DECORATOR)
-    finder.scavenge([str(path) for path in (*paths, WHITELIST)], exclude=[str(PACKAGE / "store/migrations/versions")])
+    finder.scavenge(
+        [str(path) for path in (*paths, WHITELIST)], exclude=[str(PACKAGE / "store/migrations/versions")]
+    )
     return [
         f"{item.filename.relative_to(ROOT)}:{item.first_lineno}: {item.message}"
         for item in finder.get_unused_code(min_confidence=CONFIDENCE)
