@@ -17,7 +17,7 @@ import aiohttp
 
 from ari_assistant.ari.errors import AriReplaced, AriRequestError, AriUnauthorized, AriUnreachable
 from ari_assistant.ari.events import AriEvent, StasisStart, parse_event
-from ari_assistant.ari.resources import Applications, Bridges, Channels, Configuration, Endpoints
+from ari_assistant.ari.resources import Applications, AriEndpoints, Bridges, Channels, Configuration
 from ari_assistant.telemetry import Private, get_logger
 
 __all__ = ["AriClient", "AriCredentials"]
@@ -101,7 +101,7 @@ class AriClient:
         self.bridges = Bridges(self.request)
         self.applications = Applications(self.request)
         self.configuration = Configuration(self.request)
-        self.endpoints = Endpoints(self.request)
+        self.endpoints = AriEndpoints(self.request)
 
     # -- events ---------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class DeepgramTranscriber(WebsocketTranscriber):
         """The caller alone."""
         return caller.astype("<i2", copy=False).tobytes()
 
-    def receive(self, text: str) -> None:
+    def receive_message(self, text: str) -> None:
         """`Results`; other messages tell nothing of words."""
         message = json.loads(text)
         if message.get("type") != "Results":
@@ -71,7 +71,7 @@ class DeepgramTranscriber(WebsocketTranscriber):
         text = str(best.get("transcript") or "")
         told = confidence if text else None
         self.finalized |= bool(message.get("from_finalize"))
-        self.transcripts.receive(text if sure or not final else "", final=final, confidence=told)
+        self.transcripts.add(text if sure or not final else "", final=final, confidence=told)
 
     async def finalize(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Deepgram answers with the rest as final."""

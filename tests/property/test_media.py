@@ -234,7 +234,7 @@ def test_whatever_happens_every_stream_keeps_its_clock_and_memory_is_bounded(ste
             ahead = stream.statistics(plane.ticks)["packetsSent"] - (ticks - since)
             assert ahead == (1 if stream.leads else 0), "a packet a tick, and at most one ahead"
             assert len(stream.jitter._waiting) < 25
-            assert stream.outlet.played >= 0
+            assert stream.send_queue.played >= 0
         report = plane.take_report()
         assert all(frame.shape[-1] == 160 for frame in report.narrow_frames)
         assert all(frame.shape[-1] == 320 for frame in report.wide_frames)
@@ -244,7 +244,7 @@ def test_whatever_happens_every_stream_keeps_its_clock_and_memory_is_bounded(ste
 def _receive(plane: Plane, number: int, data: bytes, now: float) -> None:
     row = np.zeros((1, 2048), np.uint8)
     row[0, : len(data)] = np.frombuffer(data, np.uint8)
-    plane.receive(Datagrams(row, [len(data)], [bytes([number]).ljust(28, b"\0")], [now]))
+    plane.push_datagrams(Datagrams(row, [len(data)], [bytes([number]).ljust(28, b"\0")], [now]))
 
 
 @given(

@@ -170,7 +170,7 @@ class BatchSocket:
 
     # -- receiving ------------------------------------------------------------------------------------------
 
-    def receive(self) -> Datagrams | None:
+    def receive_datagrams(self) -> Datagrams | None:
         """What is there, at most 256 datagrams; None when nothing is. The arrays are valid until the next call."""
         if self._calls is None:
             return self._receive_plainly()

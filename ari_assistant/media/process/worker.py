@@ -143,11 +143,11 @@ class MediaProcess:
 
     def _receive(self) -> None:
         for _ in range(_MAX_ROUNDS):
-            datagrams = self._socket.receive()
+            datagrams = self._socket.receive_datagrams()
             if datagrams is None:
                 return
             self._received += len(datagrams.lengths)
-            self._plane.receive(datagrams)
+            self._plane.push_datagrams(datagrams)
             if len(datagrams.lengths) < BATCH:
                 return
 

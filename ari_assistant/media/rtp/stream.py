@@ -34,8 +34,8 @@ class Stream:
 
     __slots__ = (
         "_anchor", "_comfort", "_concealed", "_decoder", "_expected", "_frame", "_pending", "_recent", "_recording",
-        "_scale", "codec", "concealed_ticks", "extra", "jitter", "leads", "malformed", "number", "opened", "outlet",
-        "row", "source", "speaks", "told", "wrong_type",
+        "_scale", "codec", "concealed_ticks", "extra", "jitter", "leads", "malformed", "number", "opened", "reported",
+        "row", "send_queue", "source", "speaks", "wrong_type",
     )  # fmt: skip
 
     def __init__(self, number: int, codec: Codec, *, recording: RecordingQueue | None) -> None:
@@ -43,7 +43,7 @@ class Stream:
         self.number = number
         self.codec = codec
         self._recording = recording
-        self.outlet = SendQueue(codec)
+        self.send_queue = SendQueue(codec)
         self.jitter = JitterBuffer()
         self.row = 0
         self.source = b""
@@ -53,8 +53,8 @@ class Stream:
         """One frame more than the clock says has been sent, because the first of a reply did not wait for it."""
         self.speaks = False
         """The row holds something else than silence."""
-        self.told = 0
-        """Samples of the outlet that have been reported as played."""
+        self.reported = 0
+        """Samples of the queue that have been reported as played."""
         self.extra = 0
         """Packets sent beside those of the tick, less those left out."""
         self.malformed = 0
@@ -168,8 +168,8 @@ class Stream:
 
     def next_payload(self, clock: int) -> bytes | None:
         """What is sent next, None for silence; it is recorded where the clock is."""
-        payload = self.outlet.pop()
-        if self._recording is not None and (last := self.outlet.last) is not None:
+        payload = self.send_queue.pop()
+        if self._recording is not None and (last := self.send_queue.last) is not None:
             ahead = FRAME_SAMPLES if self.leads else 0
             self._recording.put(ASSISTANT, clock - self.opened + ahead, last)
         return payload

@@ -122,7 +122,7 @@ class WebSocketStream:
 
     def play(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
-        self._put(self._marks.play(pcm))
+        self._put(self._marks.push(pcm))
 
     def flush(self) -> None:
         """See `MediaStream`."""

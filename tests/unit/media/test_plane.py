@@ -67,7 +67,7 @@ class Desk:
             data[row, : len(datagram)] = np.frombuffer(datagram, np.uint8)
         sources = [address(number) for number, _ in packets]
         lengths = [len(datagram) for _, datagram in packets]
-        self.plane.receive(Datagrams(data, lengths, sources, [self.now] * len(packets)))
+        self.plane.push_datagrams(Datagrams(data, lengths, sources, [self.now] * len(packets)))
         self.collect()
 
     def collect(self) -> None:
