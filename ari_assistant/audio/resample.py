@@ -31,11 +31,11 @@ class Halver:
     def __init__(self) -> None:
         self._tails: dict[int, NDArray[np.float32]] = {}
 
-    def forget(self, stream: int) -> None:
+    def remove(self, stream: int) -> None:
         """The stream is over."""
         self._tails.pop(stream, None)
 
-    def receive(self, streams: list[int], frames: NDArray[np.int16]) -> NDArray[np.int16]:
+    def halve(self, streams: list[int], frames: NDArray[np.int16]) -> NDArray[np.int16]:
         """One frame each of `streams` (each at most once): shape (n, 320), 16 kHz → (n, 160), 8 kHz."""
         nothing = np.zeros(_TAPS - 1, np.float32)
         tails = np.stack([self._tails.get(stream, nothing) for stream in streams])

@@ -31,7 +31,7 @@ class Listener(Protocol):
 
 
 class MediaStream(Protocol):
-    """What is played to the caller. `play`, `flush`, `interject` and `set_background` only give an order and return.
+    """What is played to the caller. `play`, `flush`, `fill_silence` and `set_background` only give an order and return.
 
     Carried by RTP through the media process (`client.PlaneStream`), or by Asterisk's websocket channel
     (`media.websocket.stream`).
@@ -59,8 +59,8 @@ class MediaStream(Protocol):
     def flush(self) -> None:
         """Fall silent with the next frame: what was queued is dropped."""
 
-    def interject(self, pcm: Pcm) -> None:
-        """Something short that is heard where nothing else is: int16 at `rate`."""
+    def fill_silence(self, pcm: Pcm) -> None:
+        """Something short, a backchannel or comfort noise, that is heard where nothing else is: int16 at `rate`."""
 
     def set_background(self, pcm: Pcm) -> None:
         """A sound behind everything, repeated without end: int16 at `rate`."""

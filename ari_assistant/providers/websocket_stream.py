@@ -126,7 +126,7 @@ class WebsocketTranscriber(ABC):
         """See `TranscriberStream`."""
         return self.transcripts.confidence
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """See `TranscriberStream`."""
         self.transcripts.clear()
 

@@ -60,9 +60,9 @@ class PlaneStream:
         self._epoch += 1
         self._plane.send(Order(Kind.FLUSH, self.number, self._epoch))
 
-    def interject(self, pcm: Pcm) -> None:
+    def fill_silence(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
-        self._plane.send(Order(Kind.INTERJECT, self.number, pcm=pcm))
+        self._plane.send(Order(Kind.FILL_SILENCE, self.number, pcm=pcm))
 
     def set_background(self, pcm: Pcm) -> None:
         """See `MediaStream`."""

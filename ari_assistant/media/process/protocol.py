@@ -41,7 +41,7 @@ class Kind(IntEnum):
     CLOSE = 2
     PLAY = 3
     FLUSH = 4
-    INTERJECT = 5
+    FILL_SILENCE = 5
     BACKGROUND = 6
     REPORT = 16
     EVENT = 17
@@ -55,7 +55,7 @@ class Order:
     number: int
     epoch: int = 0
     pcm: Pcm | None = None
-    """Of PLAY, INTERJECT and BACKGROUND."""
+    """Of PLAY, FILL_SILENCE and BACKGROUND."""
     details: dict[str, Any] | None = None
     """Of OPEN: `codec`, `host`, `port`, `recording`."""
 

@@ -178,8 +178,8 @@ class MediaProcess:
                 self._open(order.number, order.details)
             case Kind.CLOSE:
                 self._close(order.number)
-            case Kind.INTERJECT if order.pcm is not None:
-                plane.interject(order.number, order.pcm)
+            case Kind.FILL_SILENCE if order.pcm is not None:
+                plane.fill_silence(order.number, order.pcm)
             case Kind.BACKGROUND if order.pcm is not None:
                 plane.set_background(order.number, order.pcm)
 

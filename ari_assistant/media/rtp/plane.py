@@ -166,10 +166,10 @@ class Plane:
         if (stream := self._streams.get(number)) is not None:
             stream.send_queue.flush(epoch)
 
-    def interject(self, number: int, pcm: Pcm) -> None:
-        """See `SendQueue.interject`."""
+    def fill_silence(self, number: int, pcm: Pcm) -> None:
+        """See `SendQueue.fill_silence`."""
         if (stream := self._streams.get(number)) is not None:
-            stream.send_queue.interject(pcm)
+            stream.send_queue.fill_silence(pcm)
             self._busy.add(stream)
 
     def set_background(self, number: int, pcm: Pcm) -> None:

@@ -110,7 +110,7 @@ class SendQueue:
         self.epoch = epoch
         self.played = 0
 
-    def interject(self, pcm: Pcm) -> None:
+    def fill_silence(self, pcm: Pcm) -> None:
         """Queue something short that is heard where nothing else is, and not counted as played."""
         whole = -(-pcm.size // self._frame) * self._frame
         self._filler.extend(np.pad(pcm, (0, whole - pcm.size)).reshape(-1, self._frame))

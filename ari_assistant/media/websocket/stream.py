@@ -131,7 +131,7 @@ class WebSocketStream:
             self._paused.clear()
         self._outgoing.put_nowait("FLUSH_MEDIA")
 
-    def interject(self, pcm: Pcm) -> None:
+    def fill_silence(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
         if self._marks.idle:
             whole = pcm[: pcm.size - pcm.size % self._frame]

@@ -210,7 +210,7 @@ def test_a_full_plane_says_so(desk: Desk) -> None:
 def test_an_interjection_is_heard_where_nothing_else_is_and_not_counted(desk: Desk) -> None:
     desk.open(1)
     desk.tick()
-    desk.plane.interject(1, tone(440, 0.03))
+    desk.plane.fill_silence(1, tone(440, 0.03))
     desk.tick()
     assert abs(loudest(ULAW.decode(desk.sent(1)[1].payload)) - 440) < 60
     desk.plane.play(1, 0, tone(1000, 0.02))

@@ -71,14 +71,14 @@ def end_with_a_frame(queue: SendQueue) -> Pcm:
 
 
 def hum_cut_by_a_reply(queue: SendQueue) -> Pcm:
-    queue.interject(LOUD[:800])
+    queue.fill_silence(LOUD[:800])
     before = heard(queue, 2)
     queue.push(LOUD[20:200])
     return np.concatenate([before, heard(queue, 6)])
 
 
 def hum_flushed(queue: SendQueue) -> Pcm:
-    queue.interject(LOUD[20:1600])
+    queue.fill_silence(LOUD[20:1600])
     before = heard(queue, 2)
     flush(queue)
     return np.concatenate([before, heard(queue, 2)])
@@ -142,7 +142,7 @@ class _Hum:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("play"), st.integers(0, 700), st.integers(1, 700)),
-        st.tuples(st.just("interject"), st.integers(0, 700), st.integers(1, 400)),
+        st.tuples(st.just("fill_silence"), st.integers(0, 700), st.integers(1, 400)),
         st.tuples(st.just("flush")),
         st.tuples(st.just("pop"), st.integers(1, 4)),
     ),
@@ -160,8 +160,8 @@ def test_whatever_is_ordered_no_step_is_heard_but_where_two_chunks_were_given_as
         match step:
             case ("play", at, size) if not queue.speaking:
                 queue.push(LOUD[at : at + size])
-            case ("interject", at, size) if not queue.speaking:
-                queue.interject(LOUD[at - at % 80 : at - at % 80 + -(-size // 160) * 160])
+            case ("fill_silence", at, size) if not queue.speaking:
+                queue.fill_silence(LOUD[at - at % 80 : at - at % 80 + -(-size // 160) * 160])
             case ("flush",):
                 flush(queue)
             case ("pop", count):
