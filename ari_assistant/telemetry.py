@@ -80,7 +80,7 @@ class LogStream(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """See io.TextIOBase."""
+        """Write `text`, or count it as lost; returns its length in either case."""
         with self._lock:
             try:
                 self._write(text)

@@ -26,7 +26,7 @@ class Legs:
     """An async context manager: on entry the bridge, the ExternalMedia channel and the stream are there
     and media can flow; on exit they are gone. The caller's channel belongs to the call, which knows the cause.
 
-    Design decision 4: ids chosen beforehand, bridge and ExternalMedia channel made at the same time, and
+    Their ids are chosen beforehand, so that bridge and ExternalMedia channel can be made at the same time;
     nothing is bridged before the ExternalMedia channel's own StasisStart.
     """
 

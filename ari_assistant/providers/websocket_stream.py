@@ -60,7 +60,7 @@ class Transcripts:
 
 
 class WebsocketTranscriber(ABC):
-    """See `TranscriberStream`. A vendor says what is sent first, how audio is packed and what comes back."""
+    """A `TranscriberStream` but for the vendor: what is sent first, how audio is packed, what comes back."""
 
     def __init__(self, session: aiohttp.ClientSession, *, name: str, url: str, headers: Mapping[str, str]) -> None:
         self._session = session

@@ -124,7 +124,7 @@ class _Step:
 
 
 class RulesModel:
-    """See the module. `config` has been validated."""
+    """Answers by the rules of a validated `config`."""
 
     name = "built-in"
 

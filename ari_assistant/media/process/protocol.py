@@ -115,7 +115,7 @@ class ReportMessage:
     tick: bool
     """A tick of 20 ms is over (a report may come between two)."""
     played: list[int]
-    """See `plane.PlaneReport`."""
+    """Three numbers each: a stream, its epoch, and how many samples have gone out in it."""
     narrow: list[int]
     """Streams of the rows of `narrow_frames`."""
     narrow_frames: NDArray[np.int16]

@@ -167,7 +167,7 @@ class Plane:
             stream.send_queue.flush(epoch)
 
     def fill_silence(self, number: int, pcm: Pcm) -> None:
-        """See `SendQueue.fill_silence`."""
+        """Queue something short that is heard while the stream is silent (int16 at its rate)."""
         if (stream := self._streams.get(number)) is not None:
             stream.send_queue.fill_silence(pcm)
             self._busy.add(stream)
