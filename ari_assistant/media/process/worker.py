@@ -84,7 +84,13 @@ class MediaProcess:
                 self._once()
         finally:
             self._recorder.stop()
-            self._socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give back what was opened for it."""
+        self._socket.close()
+        os.close(self._bell)
+        os.close(self._ring)
 
     # -- one turn of the loop -------------------------------------------------------------------------------
 
