@@ -215,8 +215,9 @@ def test_of_a_server_that_does_not_read_the_reports_are_dropped_and_the_events_k
     frames = np.zeros((200, 160), np.int16)
     with ends() as (ours, theirs):
         process = MediaProcess(theirs, "127.0.0.1")
-        process._tell("opened", number=1)
-        for _ in range(1_000):
+        for n in range(1_000):
+            if n == 100:  # by now reports wait
+                process._tell("opened", number=1)
             for message in pack_report(PlaneReport([1] * 200, [frames]), now=0.0, tick=True):
                 process._send(message, droppable=True)
         process._tell("closed", number=1)
