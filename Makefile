@@ -15,6 +15,7 @@ lint: .dev
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python scripts/dead_code.py
 
 unit: .dev
 	.venv/bin/python -m pytest -q tests/unit tests/property

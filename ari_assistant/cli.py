@@ -24,7 +24,7 @@ from ari_assistant.config.settings import Settings, load_settings
 from ari_assistant.fault import Fault, faults_in
 from ari_assistant.private_files import keep_private, private_directory
 from ari_assistant.start_screen import StartScreen
-from ari_assistant.telemetry import SendQueue, configure_logging, get_logger
+from ari_assistant.telemetry import LogStream, configure_logging, get_logger
 
 if TYPE_CHECKING:
     from ari_assistant.store.api_keys import ApiKeys
@@ -34,7 +34,7 @@ __all__ = ["main"]
 Result = TypeVar("Result")
 
 
-def _settings() -> tuple[Settings, SendQueue]:
+def _settings() -> tuple[Settings, LogStream]:
     """The settings, and where the log goes."""
     keep_private()
     settings = load_settings()
@@ -84,8 +84,8 @@ def run() -> None:
     """
     from ari_assistant.server.server import Server
 
-    settings, outlet = _settings()
-    screen = StartScreen(outlet)
+    settings, log_stream = _settings()
+    screen = StartScreen(log_stream)
 
     async def serve() -> None:
         await Server(settings, screen).run()

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ari_assistant.telemetry import SendQueue, get_logger
+from ari_assistant.telemetry import LogStream, get_logger
 
 __all__ = ["StartScreen"]
 
@@ -37,12 +37,12 @@ class _HowFar(ProgressColumn):
 class StartScreen:
     """Takes the server's progress and the lines that the operator must see. The log's lines go above the bars."""
 
-    def __init__(self, outlet: SendQueue) -> None:
-        """`outlet`: where the log goes."""
-        self._outlet = outlet
-        self._out = SendQueue(sys.stdout)
-        self._console = Console(file=cast(IO[str], SendQueue(sys.stderr)), highlight=False)
-        self._terminal = outlet.isatty()
+    def __init__(self, log_stream: LogStream) -> None:
+        """`log_stream`: where the log goes."""
+        self._log_stream = log_stream
+        self._out = LogStream(sys.stdout)
+        self._console = Console(file=cast(IO[str], LogStream(sys.stderr)), highlight=False)
+        self._terminal = log_stream.isatty()
         self._bars: Progress | None = None
         self._steps: dict[str, TaskID] = {}
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class StartScreen:
     def close(self) -> None:
         """Take the bars away."""
         with self._lock:
-            self._outlet.above = None
+            self._log_stream.above = None
             if self._bars is not None:
                 self._bars.stop()
                 self._bars = None
@@ -91,5 +91,7 @@ class StartScreen:
         columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(20), _HowFar())
         bars = Progress(*columns, TimeElapsedColumn(), console=self._console, redirect_stderr=False)
         bars.start()
-        self._outlet.above = lambda text: self._console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+        self._log_stream.above = lambda text: self._console.print(
+            Text.from_ansi(text.rstrip("\n")), soft_wrap=True
+        )
         return bars

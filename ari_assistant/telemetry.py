@@ -20,7 +20,7 @@ from typing import Any, ClassVar, TextIO, cast
 
 import structlog
 
-__all__ = ["CallLog", "Private", "SendQueue", "configure_logging", "get_logger", "lines_lost"]
+__all__ = ["CallLog", "LogStream", "Private", "configure_logging", "get_logger", "lines_lost"]
 
 _PIPE_BUF = select.PIPE_BUF
 """A pipe or terminal that can be written to takes so many bytes without a wait (pipe(7))."""
@@ -38,7 +38,7 @@ def get_logger(name: str) -> Any:
     return structlog.get_logger(part=name)
 
 
-class SendQueue(io.TextIOBase):
+class LogStream(io.TextIOBase):
     """A text stream over `target` that never raises and never waits; what it cannot take at once is lost and counted.
 
     A regular file is always written to; of a pipe or a terminal the kernel is asked first. None, as Python has it for
@@ -80,7 +80,7 @@ class SendQueue(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """See io.TextIOBase."""
+        """Write `text`, or count it as lost; returns its length in either case."""
         with self._lock:
             try:
                 self._write(text)
@@ -147,18 +147,18 @@ class CallLog:
         return event
 
 
-_outlet = SendQueue(sys.stderr)
+_stream = LogStream(sys.stderr)
 """Where the log goes."""
 
 
 def lines_lost() -> int:
     """How many lines of the log could not be written since `configure_logging`."""
-    return _outlet.lost
+    return _stream.lost
 
 
 def _tell_lost(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    if _outlet.lost_before:
-        event["lost_before"] = _outlet.lost_before
+    if _stream.lost_before:
+        event["lost_before"] = _stream.lost_before
     return event
 
 
@@ -171,7 +171,7 @@ def _never_raises(level: int) -> Any:
             try:
                 return super()._proxy_to_logger(*arguments, **fields)
             except Exception:
-                _outlet.count_lost()
+                _stream.count_lost()
 
     return Logger
 
@@ -231,17 +231,17 @@ def _without_words(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def configure_logging(
     *, level: str = "info", json_lines: bool | None = None, stream: TextIO | None = None
-) -> SendQueue:
+) -> LogStream:
     """Set up structlog once, at the start of a process. Returns where the lines go, for whatever else writes there.
 
     `level` is a name of the standard library (`debug`, `info`, `warning`, `error`); an unknown one raises
     ValueError. `json_lines` None chooses by whether `stream` (default: standard error) is a terminal.
     """
-    global _outlet
+    global _stream
     numeric = logging.getLevelNamesMapping().get(level.upper())
     if numeric is None:
         raise ValueError(f"log level {level!r} is unknown: use debug, info, warning or error")
-    _outlet = out = SendQueue(stream if stream is not None else sys.stderr)
+    _stream = out = LogStream(stream if stream is not None else sys.stderr)
     as_json = not out.isatty() if json_lines is None else json_lines
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -10,8 +10,9 @@ import numpy as np
 
 from ari_assistant.audio.frame import FRAME_SAMPLES, PTIME_SECONDS, SILENCE, Pcm
 from ari_assistant.audio.g711 import ULAW
-from ari_assistant.media.rtp.packet import MalformedPacket, RtpPacket, RtpSender
+from ari_assistant.media.rtp.packet import MalformedPacket, RtpPacket
 from tests.support.raw_sip import raw_call
+from tests.support.rtp_sender import RtpSender
 
 LOUD = 500
 """A sample beyond this is sound."""

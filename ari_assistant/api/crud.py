@@ -21,7 +21,7 @@ from ari_assistant.store.repositories import Change, Listing, Resource
 from ari_assistant.vapi.base import JsonObject, new_id
 from ari_assistant.vapi.json_text import check_size
 
-__all__ = ["Crud", "Stored", "StoredResources", "found_in", "partial", "stored"]
+__all__ = ["Crud", "StoredFields", "StoredResources", "found_in", "partial", "stored"]
 
 
 class StoredResources(Protocol):
@@ -34,7 +34,7 @@ class StoredResources(Protocol):
     async def delete(self, resource_id: str) -> Resource | None: ...
 
 
-class Stored(BaseModel):
+class StoredFields(BaseModel):
     """What every stored resource has beside its own fields (§1)."""
 
     model_config = ConfigDict(extra="allow")
@@ -53,7 +53,7 @@ def stored(name: str, *schemas: type[BaseModel]) -> Any:
 
 def _beside_stored(name: str, schema: type[BaseModel]) -> type[BaseModel]:
     members = {"model_config": ConfigDict(extra="allow"), "__doc__": schema.__doc__, "__module__": __name__}
-    return type(name, (schema, Stored), members)
+    return type(name, (schema, StoredFields), members)
 
 
 def partial(name: str, *schemas: type[BaseModel]) -> JsonObject:

@@ -26,7 +26,7 @@ class ChannelSnapshot:
     state: str
     """`Down`, `Ring`, `Ringing`, `Up`, …"""
     protocol_id: str
-    """The SIP Call-ID on PJSIP channels (Asterisk 20.? and later), else empty."""
+    """The SIP Call-ID on PJSIP channels; empty on others, and where Asterisk does not tell it."""
     caller_name: str
     caller_number: str
     exten: str

@@ -8,16 +8,25 @@ from typing import Any
 
 from ari_assistant.ari.errors import AriConflict, AriNotFound, AriRequestError
 
-__all__ = ["Applications", "Bridge", "Bridges", "Channel", "Channels", "Configuration", "Endpoints", "Request"]
+__all__ = [
+    "Applications",
+    "AriEndpoints",
+    "Bridge",
+    "Bridges",
+    "Channel",
+    "Channels",
+    "Configuration",
+    "SendRequest",
+]
 
-Request = Callable[..., Awaitable[Any]]
+SendRequest = Callable[..., Awaitable[Any]]
 """`await request(method, path, **parameters)`: the parsed JSON of a 2xx, else AriError."""
 
 
 class Channel:
     """A handle on one channel; making it asks nothing of Asterisk."""
 
-    def __init__(self, request: Request, id_: str) -> None:
+    def __init__(self, request: SendRequest, id_: str) -> None:
         self._request = request
         self.id = id_
 
@@ -96,7 +105,7 @@ class Channel:
 class Channels:
     """`client.channels`."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: SendRequest) -> None:
         self._request = request
 
     def get(self, channelId: str) -> Channel:
@@ -181,7 +190,7 @@ class Channels:
 class Bridge:
     """A handle on one bridge."""
 
-    def __init__(self, request: Request, id_: str) -> None:
+    def __init__(self, request: SendRequest, id_: str) -> None:
         self._request = request
         self.id = id_
 
@@ -204,7 +213,7 @@ class Bridge:
 class Bridges:
     """`client.bridges`."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: SendRequest) -> None:
         self._request = request
 
     def get(self, bridgeId: str) -> Bridge:
@@ -222,10 +231,10 @@ class Bridges:
         return list(reply)
 
 
-class Endpoints:
+class AriEndpoints:
     """`client.endpoints`."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: SendRequest) -> None:
         self._request = request
 
     async def list(self, tech: str) -> list[dict[str, Any]]:
@@ -237,7 +246,7 @@ class Endpoints:
 class Configuration:
     """`PUT /asterisk/config/dynamic`: objects of a sorcery that can be written."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: SendRequest) -> None:
         self._request = request
 
     async def put(self, config_class: str, object_type: str, id_: str, fields: Mapping[str, str]) -> None:
@@ -256,7 +265,7 @@ class Configuration:
 class Applications:
     """`client.applications`."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: SendRequest) -> None:
         self._request = request
 
     async def subscribe(self, applicationName: str, eventSource: str) -> None:

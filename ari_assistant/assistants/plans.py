@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ari_assistant.dialogue.clauses import ChunkPlan
+from ari_assistant.dialogue.clauses import Chunking
 from ari_assistant.turns.endpointing import EndpointingPlan, Rule, TranscriptionWaits, Waits
 from ari_assistant.turns.interruption import ACKNOWLEDGEMENTS, INTERRUPTIONS, InterruptionPlan
 from ari_assistant.turns.keypad import KeypadPlan
@@ -120,16 +120,16 @@ def keypad_plan(assistant: Assistant) -> KeypadPlan | None:
     return KeypadPlan(timeout_seconds=seconds, delimiters=frozenset(d for d in delimiters if d))
 
 
-def chunk_plan(assistant: Assistant) -> ChunkPlan:
+def chunk_plan(assistant: Assistant) -> Chunking:
     """`voice.chunkPlan`, and its older spellings."""
     voice = assistant.voice
     plan = voice.chunk_plan if voice is not None else None
     if voice is None:
-        return ChunkPlan()
+        return Chunking()
     enabled = plan.enabled if plan is not None else None
     letters = (plan.min_characters if plan is not None else None) or voice.input_min_characters
     marks = (plan.punctuation_boundaries if plan is not None else None) or voice.input_punctuation_boundaries
-    own = ChunkPlan(enabled=enabled is not False)
+    own = Chunking(enabled=enabled is not False)
     if letters is not None:
         own = replace(own, minimum=int(letters))
     return replace(own, boundaries=frozenset(marks)) if marks else own

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 from ari_assistant.ari.errors import AriRequestError
+from ari_assistant.ari.resources import SendRequest
 from ari_assistant.asterisk.instance import NEEDED_MODULES, SYSTEM_NAME
 
-__all__ = ["Request", "dialplan_fault", "is_configured_by_us"]
-
-Request = Callable[..., Awaitable[Any]]
-"""`await request(method, path, **parameters)`: the parsed JSON of a 2xx, else AriRequestError."""
+__all__ = ["dialplan_fault", "is_configured_by_us"]
 
 
-async def dialplan_fault(request: Request) -> str | None:
+async def dialplan_fault(request: SendRequest) -> str | None:
     """What is missing for INVITEs to be read before `Stasis()`, with the cure; None when all is there, or when this
     Asterisk does not tell. Raises AriError when it cannot be reached."""
     try:
@@ -36,7 +31,7 @@ async def dialplan_fault(request: Request) -> str | None:
     return None
 
 
-async def is_configured_by_us(request: Request) -> bool:
+async def is_configured_by_us(request: SendRequest) -> bool:
     """Is this an Asterisk whose configuration we rendered (compose does), so that our SIP settings are its own?"""
     try:
         info = await request("GET", "asterisk/info", only="config")

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from ari_assistant.audio.frame import FRAME_SAMPLES
 
-__all__ = ["DELAY_SECONDS", "Halver"]
+__all__ = ["Halver"]
 
 _TAPS: Final = 63
-DELAY_SECONDS: Final = ((_TAPS - 1) / 2 - 1) / 16_000
-"""How much later a sample leaves than it came: 1.9 ms, whatever the signal."""
 
 
 def _half_band() -> NDArray[np.float32]:
@@ -28,16 +26,16 @@ _FILTER: Final = _half_band()
 
 
 class Halver:
-    """16 kHz → 8 kHz. Keeps the last 62 samples of every stream that it is given."""
+    """16 kHz → 8 kHz, 1.9 ms later, whatever the signal. Keeps the last 62 samples of every stream that it is given."""
 
     def __init__(self) -> None:
         self._tails: dict[int, NDArray[np.float32]] = {}
 
-    def forget(self, stream: int) -> None:
+    def remove(self, stream: int) -> None:
         """The stream is over."""
         self._tails.pop(stream, None)
 
-    def receive(self, streams: list[int], frames: NDArray[np.int16]) -> NDArray[np.int16]:
+    def halve(self, streams: list[int], frames: NDArray[np.int16]) -> NDArray[np.int16]:
         """One frame each of `streams` (each at most once): shape (n, 320), 16 kHz → (n, 160), 8 kHz."""
         nothing = np.zeros(_TAPS - 1, np.float32)
         tails = np.stack([self._tails.get(stream, nothing) for stream in streams])

@@ -12,8 +12,7 @@ from ari_assistant.ari.resources import Channel
 from ari_assistant.audio.codec import Codec
 from ari_assistant.calls.media_transport import MediaTransport
 from ari_assistant.calls.own_ids import OwnIds
-from ari_assistant.media.handle import MediaStream
-from ari_assistant.media.process.client import MediaUnavailable
+from ari_assistant.media.handle import MediaStream, MediaUnavailable
 from ari_assistant.telemetry import get_logger
 
 __all__ = ["Legs"]

@@ -13,7 +13,7 @@ from ari_assistant.data_directory import DataDirectory
 from ari_assistant.fault import Fault
 from ari_assistant.private_files import private_directory
 
-__all__ = ["DirectoryInUse", "free_tcp_port", "locked_directory", "make_data_dir", "port_fault", "port_is_free"]
+__all__ = ["DirectoryInUse", "free_tcp_port", "locked_directory", "make_data_dir", "port_fault"]
 
 
 class DirectoryInUse(Exception):
@@ -33,11 +33,6 @@ def make_data_dir(directory: Path) -> DataDirectory:
             cure=f"let the user with the id {os.getuid()} write there, or set ARI_ASSISTANT_DATA_DIR to another place",
         ) from None
     return DataDirectory(directory)
-
-
-def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
-    """Whether `host:port` can be bound."""
-    return port_fault(host, port, kind) is None
 
 
 def port_fault(host: str, port: int, kind: socket.SocketKind) -> str | None:

@@ -91,7 +91,7 @@ class AudioOutput:
     def interject(self, pcm: Pcm) -> None:
         """Say something short beside all replies ("mm-hmm"), where none is heard. int16 at `rate`."""
         if self._stream is not None and not self.playout.silent:
-            self._stream.interject(pcm)
+            self._stream.fill_silence(pcm)
 
     def comfort(self) -> None:
         """20 ms of comfort noise, where nothing else is heard."""

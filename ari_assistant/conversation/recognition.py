@@ -119,7 +119,7 @@ class Recognition:
         """What has been collected is of no use (any more)."""
         self.withdraw()
         if self._stream is not None:
-            self._stream.forget()
+            self._stream.reset()
         self._collecting = False
         self._utterance.clear()
 
@@ -128,7 +128,7 @@ class Recognition:
         self._used.heard_seconds += self._billed
         self._billed = 0.0
         if self._stream is not None:
-            self._stream.forget()
+            self._stream.reset()
 
     def recognise(self, *, afresh: bool = False) -> asyncio.Task[str | None]:
         """Begin to recognise what has been collected, unless that has been done already. `afresh`: there is more."""

@@ -20,7 +20,7 @@ from ari_assistant.conversation.interfaces import Requests
 from ari_assistant.conversation.options import Prompts
 from ari_assistant.conversation.reply import Reply, split_clauses
 from ari_assistant.dialogue.clauses import plain
-from ari_assistant.dialogue.spoken import FormatPlan, format_plan, spoken_form
+from ari_assistant.dialogue.spoken import Formatting, format_plan, spoken_form
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
@@ -229,7 +229,7 @@ class Speaker:
             self._log.error("apology_failed", turn=reply.turn, reason=str(fault))
 
 
-def speaking_plan(assistant: Assistant) -> FormatPlan:
+def speaking_plan(assistant: Assistant) -> Formatting:
     """How the assistant's words become what its voice is given."""
     language = assistant.transcriber.language if assistant.transcriber is not None else None
     return format_plan(assistant.voice, language or "en")

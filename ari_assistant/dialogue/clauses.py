@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BOUNDARIES", "SPOKEN_CHARACTERS", "ChunkPlan", "Clauses", "plain", "speakable"]
+__all__ = ["BOUNDARIES", "SPOKEN_CHARACTERS", "Chunking", "Clauses", "plain", "speakable"]
 
 SPOKEN_CHARACTERS: Final = 20_000
 """Of one reply: twenty minutes of speech. Whatever a model or a server sends, more is not said."""
@@ -31,7 +31,7 @@ _ANY_TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkPlan:
+class Chunking:
     """How text is cut. Not `enabled`: a reply is spoken when all of it is there."""
 
     enabled: bool = True
@@ -61,8 +61,8 @@ class Clauses:
     inside a number is no boundary. `<flush />` is.
     """
 
-    def __init__(self, plan: ChunkPlan | None = None, *, maximum: int = 280) -> None:
-        plan = plan or ChunkPlan()
+    def __init__(self, plan: Chunking | None = None, *, maximum: int = 280) -> None:
+        plan = plan or Chunking()
         self._minimum = plan.minimum if plan.minimum is not None else 30
         self._first_minimum = plan.minimum if plan.minimum is not None else 10
         self._maximum = maximum if plan.enabled else _LONGEST_CLAUSE

@@ -14,10 +14,9 @@ from num2words import num2words
 
 from ari_assistant.dialogue.spoken_english import FORMS, Numbers
 from ari_assistant.vapi.pattern import BadPattern, Pattern
-from ari_assistant.vapi.voice import FormatPlan as FormatPlanSchema
-from ari_assistant.vapi.voice import Voice
+from ari_assistant.vapi.voice import FormatPlan, Voice
 
-__all__ = ["FORMATTERS", "FormatPlan", "format_plan", "spoken_form"]
+__all__ = ["FORMATTERS", "Formatting", "format_plan", "spoken_form"]
 
 FORMATTERS: Final = (
     "markdown", "asterisk", "quote", "dash", "newline", "colon", "acronym", "dollarAmount", "email", "date", "time",
@@ -28,7 +27,7 @@ Replace = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class FormatPlan:
+class Formatting:
     """How text is written out."""
 
     enabled: bool = True
@@ -40,22 +39,22 @@ class FormatPlan:
     language: str = "en"
 
 
-def format_plan(voice: Voice | None, language: str = "en") -> FormatPlan:
+def format_plan(voice: Voice | None, language: str = "en") -> Formatting:
     """`voice.chunkPlan.formatPlan`. A replacement that cannot be read is left out."""
-    plan: FormatPlanSchema | None = None
+    plan: FormatPlan | None = None
     if voice is not None and voice.chunk_plan is not None:
         plan = voice.chunk_plan.format_plan
     if voice is not None and voice.input_reformatting_enabled is False:
-        return FormatPlan(enabled=False, language=language)
+        return Formatting(enabled=False, language=language)
     if plan is None:
-        return FormatPlan(language=language)
+        return Formatting(language=language)
     made: list[Replace] = []
     for item in plan.replacements or ():
         try:
             made.append(_replacement(item))
         except BadPattern:
             continue
-    return FormatPlan(
+    return Formatting(
         enabled=plan.enabled is not False,
         digits_above=2099 if plan.number_to_digits_cutoff is None else int(plan.number_to_digits_cutoff),
         replacements=tuple(made),
@@ -82,7 +81,7 @@ _TAG = re.compile(r"<[^<>]*>")
 _MAX_BREAK_SECONDS = 10.0
 
 
-def spoken_form(clause: str, plan: FormatPlan) -> list[str | float]:
+def spoken_form(clause: str, plan: Formatting) -> list[str | float]:
     """A clause as it goes to the voice: texts, and pauses in seconds (`<break time="500ms"/>`)."""
     parts: list[str | float] = []
     start = 0
@@ -96,7 +95,7 @@ def spoken_form(clause: str, plan: FormatPlan) -> list[str | float]:
     return parts
 
 
-def _add(parts: list[str | float], text: str, plan: FormatPlan) -> None:
+def _add(parts: list[str | float], text: str, plan: Formatting) -> None:
     pieces = _SPELL.split(text)  # every second one is to be spelled
     said = " ".join(
         " ".join(piece.strip()) if n % 2 else _written_out(piece, plan) for n, piece in enumerate(pieces)
@@ -106,7 +105,7 @@ def _add(parts: list[str | float], text: str, plan: FormatPlan) -> None:
         parts.append(said)
 
 
-def _written_out(text: str, plan: FormatPlan) -> str:
+def _written_out(text: str, plan: Formatting) -> str:
     if not plan.enabled:
         return text
     for replace in plan.replacements:
@@ -130,7 +129,7 @@ def _written_out(text: str, plan: FormatPlan) -> str:
     return " ".join(text.split())
 
 
-def _in_english(text: str, plan: FormatPlan) -> str:
+def _in_english(text: str, plan: Formatting) -> str:
     for name, pattern, say in FORMS:
         if name in plan.formatters:
             text = pattern.sub(say, text)
@@ -155,7 +154,7 @@ _WITH_POINT = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 _WITH_COMMA = re.compile(r"(?<![\w.,])-?(?:\d{1,3}(?:\.\d{3})+(?!\d)|\d+)(?:,\d+)?(?!\w|[.,]\d)")
 
 
-def _numbers(text: str, plan: FormatPlan) -> str:
+def _numbers(text: str, plan: Formatting) -> str:
     """Numbers as another language says them; one that it has no words for keeps its digits."""
     comma = plan.language.lower().partition("-")[0] in _COMMA_LANGUAGES
 

@@ -1,12 +1,9 @@
-"""The media plane: RTP in and out, jitter, concealment, codecs, pacing, playout, recording.
+"""The media plane: RTP in and out, jitter, pacing, playing, recording. What one sound or codec is, `audio` knows.
 
-It runs in a process of its own (`worker`), which the server speaks to through `client`; `link` is their language. Pure
-modules (bytes and arrays in, bytes and arrays out, the clock as an argument):
-
-- one packet, one codec, one sound: `frame`, `rtp`, `g711`, `g722`, `codec`, `resample`, `concealment`, `background`,
-  `lead_in`, `wav`
-- one call: `jitter`, `outlet`, `stream`, `stereo`; `playout` is the server's view of what is being said
-- all calls: `rtp_batch`, `plane`, `pacer`, `lateness`
-
-With I/O, and only these: `udp` (the socket), `recording` (disk), `worker`, `client`.
+- `rtp`: pure. Bytes, arrays and the time come in as arguments, bytes and arrays go out. One packet (`packet`), one call
+  (`jitter_buffer`, `send_queue`, `stream`), all calls (`packet_rows`, `plane`, `pacer`).
+- `process`: the process that does it, so that nothing of the server makes a packet late (`worker`, its socket `udp`,
+  the disk's thread `recorder`), the server's side of it (`client`) and their language (`protocol`).
+- `websocket`: the other transport, over Asterisk's HTTP server.
+- `handle`: what both transports are to a call.
 """

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ari_assistant.audio.frame import Pcm
 
-__all__ = ["Listener", "MediaStream"]
+__all__ = ["FrameReceiver", "Listener", "MediaStream", "MediaUnavailable"]
+
+
+class MediaUnavailable(Exception):
+    """There is no stream to be had; the text says why."""
 
 
 class Listener(Protocol):
@@ -23,7 +31,7 @@ class Listener(Protocol):
 
 
 class MediaStream(Protocol):
-    """What is played to the caller. `play`, `flush`, `interject` and `set_background` only give an order and return.
+    """What is played to the caller. `play`, `flush`, `fill_silence` and `set_background` only give an order and return.
 
     Carried by RTP through the media process (`client.PlaneStream`), or by Asterisk's websocket channel
     (`media.websocket.stream`).
@@ -51,11 +59,16 @@ class MediaStream(Protocol):
     def flush(self) -> None:
         """Fall silent with the next frame: what was queued is dropped."""
 
-    def interject(self, pcm: Pcm) -> None:
-        """Something short that is heard where nothing else is: int16 at `rate`."""
+    def fill_silence(self, pcm: Pcm) -> None:
+        """Something short, a backchannel or comfort noise, that is heard where nothing else is: int16 at `rate`."""
 
     def set_background(self, pcm: Pcm) -> None:
         """A sound behind everything, repeated without end: int16 at `rate`."""
 
     async def aclose(self) -> None:
         """End the stream and wait until its recording is on disk (10 s at most). Harmless when repeated."""
+
+
+FrameReceiver = Callable[[list[MediaStream], NDArray[np.int16], float], None]
+"""Takes frames of 20 ms of many callers: shape (n, 160) at 8 kHz or (n, 320) at 16 kHz, a row for each stream of the
+list, in order; a stream may come several times. The array is the receiver's. Then the time: seconds, monotonic."""

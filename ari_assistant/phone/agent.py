@@ -91,9 +91,9 @@ class _Call(pj.Call):  # type: ignore[misc]
                 self.silence.startTransmit(sink)
         _tell("media")
         if self.options.play:
-            self.play(self.options.play)
+            self.play_file(self.options.play)
 
-    def play(self, path: str) -> None:
+    def play_file(self, path: str) -> None:
         """Send a WAV file to the far end."""
         player = _Player(path)
         player.startTransmit(self.media)
@@ -214,7 +214,7 @@ def _hold(endpoint: Any, options: argparse.Namespace, lines: queue.SimpleQueue[d
         while not lines.empty():
             command = lines.get()
             if "play" in command and call.media is not None:
-                call.play(command["play"])
+                call.play_file(command["play"])
             elif "dtmf" in command:
                 call.dialDtmf(command["dtmf"])
             elif "hangup" in command:

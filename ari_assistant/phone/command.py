@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
-from ari_assistant.phone.line import CallFailed, PhoneCall, place_call
+from ari_assistant.phone.line import CallFailed, DialledCall, place_call
 from ari_assistant.phone.transcript import follow
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
 from ari_assistant.providers.moonshine import MoonshineTranscriber
@@ -82,7 +82,7 @@ async def call(plan: CallPlan, show: Print) -> int:
         heard, said = folder / "heard.wav", folder / "said.wav"
         over = asyncio.Event()
 
-        def told(event: dict[str, Any]) -> None:
+        def report(event: dict[str, Any]) -> None:
             if event["event"] in ("calling", "ringing", "answered", "redirected", "failed"):
                 detail = event.get("reason") or event.get("contact") or event.get("uri") or ""
                 show("", f"{event['event']} {detail}".strip())
@@ -99,7 +99,7 @@ async def call(plan: CallPlan, show: Print) -> int:
             tcp=plan.tcp,
             auth=plan.auth,
             seconds=plan.seconds,
-            told=told,
+            on_event=report,
         ) as phone:
             follower = asyncio.create_task(
                 follow(heard, transcriber, _detector(), lambda text: show("assistant", text), over)
@@ -119,7 +119,7 @@ async def call(plan: CallPlan, show: Print) -> int:
 
 
 async def _talk(
-    phone: PhoneCall,
+    phone: DialledCall,
     plan: CallPlan,
     lines: list[tuple[Path, str]],
     voice: PiperVoice,
@@ -134,7 +134,7 @@ async def _talk(
     try:
         for number, (path, text) in enumerate(lines, 1):
             await _quiet(folder / "heard.wav")
-            phone.play(path)
+            phone.play_file(path)
             show("you", text)
             await phone.wait_for("played", count=number, timeout=plan.seconds)
         wait = plan.linger if lines and not plan.interactive else plan.seconds
@@ -179,7 +179,7 @@ def _samples(path: Path) -> NDArray[np.int16]:
     return np.frombuffer(data[: len(data) - len(data) % 2], "<i2")
 
 
-async def _read_words(phone: PhoneCall, voice: PiperVoice, folder: Path) -> None:
+async def _read_words(phone: DialledCall, voice: PiperVoice, folder: Path) -> None:
     """Say every line of standard input."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -193,7 +193,7 @@ async def _read_words(phone: PhoneCall, voice: PiperVoice, folder: Path) -> None
             number += 1
             path = folder / f"typed-{number}.wav"
             await synthesize_to(voice, text, path)
-            phone.play(path)
+            phone.play_file(path)
     finally:
         transport.close()
 

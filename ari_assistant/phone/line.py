@@ -10,22 +10,22 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CallFailed", "PhoneCall", "place_call"]
+__all__ = ["CallFailed", "DialledCall", "place_call"]
 
-Event = dict[str, Any]
+AgentEvent = dict[str, Any]
 
 
 class CallFailed(Exception):
     """The call could not be placed, or ended before what was waited for."""
 
 
-class PhoneCall:
+class DialledCall:
     """One call of the agent's. Every event is kept in `events`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, told: Callable[[Event], None]) -> None:
-        self.events: list[Event] = []
+    def __init__(self, process: asyncio.subprocess.Process, on_event: Callable[[AgentEvent], None]) -> None:
+        self.events: list[AgentEvent] = []
         self._process = process
-        self._told = told
+        self._on_event = on_event
         self._news = asyncio.Condition()
         self._closed = False
 
@@ -37,12 +37,12 @@ class PhoneCall:
             async with self._news:
                 self.events.append(event)
                 self._news.notify_all()
-            self._told(event)
+            self._on_event(event)
         async with self._news:
             self._closed = True
             self._news.notify_all()
 
-    def find(self, *names: str) -> Event | None:
+    def find(self, *names: str) -> AgentEvent | None:
         """The first event of one of these names, or None."""
         return next((event for event in self.events if event["event"] in names), None)
 
@@ -51,7 +51,7 @@ class PhoneCall:
         """The call has ended, or never began."""
         return self._closed or self.find("ended", "failed") is not None
 
-    async def wait_for(self, *names: str, count: int = 1, timeout: float = 30.0) -> Event:
+    async def wait_for(self, *names: str, count: int = 1, timeout: float = 30.0) -> AgentEvent:
         """The `count`th event of one of these names. Raises CallFailed when the call is over before, and
         TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout), self._news:
@@ -63,16 +63,16 @@ class PhoneCall:
                     raise CallFailed(f"no {' or '.join(names)}: {self.events[-1:]}")
                 await self._news.wait()
 
-    async def wait_over(self, *, timeout: float = 60.0) -> Event:
+    async def wait_over(self, *, timeout: float = 60.0) -> AgentEvent:
         """The event that ended the call."""
         return await self.wait_for("ended", "failed", timeout=timeout)
 
-    def _send(self, command: Event) -> None:
+    def _send(self, command: AgentEvent) -> None:
         assert self._process.stdin is not None
         with suppress(ConnectionError, RuntimeError):
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
-    def play(self, path: Path) -> None:
+    def play_file(self, path: Path) -> None:
         """Say what is in a WAV file (16 bit, mono)."""
         self._send({"play": str(path)})
 
@@ -98,8 +98,8 @@ async def place_call(
     tcp: bool = False,
     auth: str | None = None,
     seconds: float = 3600.0,
-    told: Callable[[Event], None] = lambda _: None,
-) -> AsyncGenerator[PhoneCall, None]:
+    on_event: Callable[[AgentEvent], None] = lambda _: None,
+) -> AsyncGenerator[DialledCall, None]:
     """Call `uri`; the call is hung up when the block is left.
 
     `headers` are whole lines (`X-First_Name: John`). `record` gets what is heard, `record_said` what is played,
@@ -126,7 +126,7 @@ async def place_call(
         sys.executable, "-m", "ari_assistant.phone.agent", uri, "--seconds", str(seconds), *options,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    call = PhoneCall(process, told)
+    call = DialledCall(process, on_event)
     reader = asyncio.create_task(call.read(), name="phone")
     try:
         yield call

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import aiohttp
 
 from ari_assistant.audio.frame import SAMPLE_RATE
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
+from ari_assistant.vapi.voice import Voice
 
 __all__ = ["URL", "azure_voice"]
 
@@ -17,8 +17,8 @@ URL = "https://eastus.tts.speech.microsoft.com"
 _DEFAULT_VOICE = "en-US-AndrewNeural"
 
 
-def azure_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Any) -> HttpVoice:
-    """`POST /cognitiveservices/v1` with SSML, raw PCM at 8 kHz. `voice` is the contract's Voice."""
+def azure_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Voice) -> HttpVoice:
+    """`POST /cognitiveservices/v1` with SSML, raw PCM at 8 kHz."""
     name = voice.voice_id or _DEFAULT_VOICE
     if "-" not in name:  # the contract's short names, `andrew`
         name = f"en-US-{name.capitalize()}Neural"

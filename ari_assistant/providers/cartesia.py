@@ -8,6 +8,7 @@ import aiohttp
 
 from ari_assistant.audio.frame import SAMPLE_RATE
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
+from ari_assistant.vapi.voice import Voice
 
 __all__ = ["URL", "cartesia_voice"]
 
@@ -15,8 +16,8 @@ URL = "https://api.cartesia.ai"
 _VERSION = "2025-04-16"
 
 
-def cartesia_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Any) -> HttpVoice:
-    """`POST /tts/bytes`, raw PCM at 8 kHz. `voice` is the contract's Voice."""
+def cartesia_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Voice) -> HttpVoice:
+    """`POST /tts/bytes`, raw PCM at 8 kHz."""
     extra = voice.model_extra or {}
 
     def request(text: str) -> SpeechRequest:

@@ -86,7 +86,7 @@ class CustomTranscriber(WebsocketTranscriber):
         wide: bytes = self._resampler.resample_chunk(both).astype("<i2", copy=False).tobytes()
         return wide
 
-    def receive(self, text: str) -> None:
+    def receive_message(self, text: str) -> None:
         """`transcriber-response`; `transcriptType` is final when it is not there."""
         message = json.loads(text)
         if not isinstance(message, dict) or message.get("type") != "transcriber-response":
@@ -96,4 +96,4 @@ class CustomTranscriber(WebsocketTranscriber):
         if message.get("channel") == "assistant":
             self._assistant_said(words, kind)
         else:
-            self.transcripts.receive(words, final=kind == "final")
+            self.transcripts.add(words, final=kind == "final")

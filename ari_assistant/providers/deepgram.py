@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -11,6 +10,8 @@ import aiohttp
 from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
 from ari_assistant.providers.websocket_stream import WebsocketTranscriber
+from ari_assistant.vapi.transcriber import Transcriber
+from ari_assistant.vapi.voice import Voice
 
 __all__ = ["URL", "DeepgramTranscriber", "deepgram_voice"]
 
@@ -20,8 +21,7 @@ URL = "https://api.deepgram.com"
 class DeepgramTranscriber(WebsocketTranscriber):
     """`/v1/listen` with interim results. A pause of ours asks for the final ones (`Finalize`)."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, url: str, key: str, transcriber: Any) -> None:
-        """`transcriber` is the contract's Transcriber."""
+    def __init__(self, session: aiohttp.ClientSession, *, url: str, key: str, transcriber: Transcriber) -> None:
         extra = transcriber.model_extra or {}
         query: list[tuple[str, str]] = [
             ("model", transcriber.model or "nova-3"),
@@ -59,7 +59,7 @@ class DeepgramTranscriber(WebsocketTranscriber):
         """The caller alone."""
         return caller.astype("<i2", copy=False).tobytes()
 
-    def receive(self, text: str) -> None:
+    def receive_message(self, text: str) -> None:
         """`Results`; other messages tell nothing of words."""
         message = json.loads(text)
         if message.get("type") != "Results":
@@ -71,15 +71,15 @@ class DeepgramTranscriber(WebsocketTranscriber):
         text = str(best.get("transcript") or "")
         told = confidence if text else None
         self.finalized |= bool(message.get("from_finalize"))
-        self.transcripts.receive(text if sure or not final else "", final=final, confidence=told)
+        self.transcripts.add(text if sure or not final else "", final=final, confidence=told)
 
     async def finalize(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Deepgram answers with the rest as final."""
         await socket.send_str('{"type": "Finalize"}')
 
 
-def deepgram_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Any) -> HttpVoice:
-    """`POST /v1/speak`, PCM at 8 kHz. `voice` is the contract's Voice; its `voiceId` may be the short name."""
+def deepgram_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Voice) -> HttpVoice:
+    """`POST /v1/speak`, PCM at 8 kHz. `voiceId` may be the short name."""
     name = voice.voice_id or "asteria"
     model = name if name.startswith("aura") else f"{voice.model or 'aura'}-{name}-en"
 

@@ -9,6 +9,7 @@ import aiohttp
 
 from ari_assistant.audio.frame import SAMPLE_RATE
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest
+from ari_assistant.vapi.voice import Voice
 
 __all__ = ["URL", "elevenlabs_voice"]
 
@@ -22,8 +23,8 @@ _SETTINGS = {
 }
 
 
-def elevenlabs_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Any) -> HttpVoice:
-    """`POST /v1/text-to-speech/{voice}/stream`, PCM at 8 kHz. `voice` is the contract's Voice."""
+def elevenlabs_voice(session: aiohttp.ClientSession, *, url: str, key: str, voice: Voice) -> HttpVoice:
+    """`POST /v1/text-to-speech/{voice}/stream`, PCM at 8 kHz."""
     extra = voice.model_extra or {}
     settings = {theirs: extra[ours] for ours, theirs in _SETTINGS.items() if extra.get(ours) is not None}
     if voice.speed is not None:

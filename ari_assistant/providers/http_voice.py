@@ -78,7 +78,7 @@ async def pcm_chunks(
     async with provider_faults(name), opened() as response:
         if response.status != 200:
             text = (await response.content.read(2_000)).decode("utf-8", "replace").strip()
-            raise ProviderRejected(name, f"status {response.status}: {text[:300]}", status=response.status)
+            raise ProviderRejected(name, f"status {response.status}: {text[:300]}")
         kind = response.content_type
         if kind == "application/json" or kind.startswith("text/"):
             raise ProviderRejected(name, f"the answer is {kind}, not PCM")

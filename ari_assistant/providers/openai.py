@@ -74,7 +74,7 @@ class OpenAIModel:
         except openai.APITimeoutError as fault:
             raise ProviderTimeout(self.name, "no answer in time") from fault
         except openai.APIStatusError as fault:
-            raise ProviderRejected(self.name, fault.message[:500], status=fault.status_code) from fault
+            raise ProviderRejected(self.name, fault.message[:500]) from fault
         except openai.APIConnectionError as fault:
             raise ProviderUnavailable(self.name, str(fault.__cause__ or fault)) from fault
         except openai.OpenAIError as fault:

@@ -12,6 +12,7 @@ from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.audio.wav import wav_bytes
 from ari_assistant.providers.errors import ProviderRejected
 from ari_assistant.providers.http_voice import HttpVoice, SpeechRequest, provider_faults
+from ari_assistant.vapi.voice import Voice
 
 __all__ = ["OpenAITranscriber", "openai_voice"]
 
@@ -21,9 +22,9 @@ _SECONDS = 20.0
 
 
 def openai_voice(
-    session: aiohttp.ClientSession, *, url: str, key: str, voice: Any, name: str = "openai"
+    session: aiohttp.ClientSession, *, url: str, key: str, voice: Voice, name: str = "openai"
 ) -> HttpVoice:
-    """`POST {url}/audio/speech`. `voice` is the contract's Voice."""
+    """`POST {url}/audio/speech`."""
     extra = voice.model_extra or {}
 
     def request(text: str) -> SpeechRequest:
@@ -78,9 +79,7 @@ class OpenAITranscriber:
         ):
             text = await response.text()
             if response.status != 200:
-                raise ProviderRejected(
-                    self.name, f"status {response.status}: {text[:300]}", status=response.status
-                )
+                raise ProviderRejected(self.name, f"status {response.status}: {text[:300]}")
             answer = json.loads(text)
             if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
                 raise ProviderRejected(self.name, "the answer has no text")

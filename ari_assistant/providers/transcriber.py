@@ -44,5 +44,5 @@ class TranscriberStream(Protocol):
     def confidence(self) -> float | None:
         """How sure the words of this utterance are (0 … 1), where the vendor tells it."""
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """The utterance has been taken: what comes now belongs to the next one."""

@@ -31,7 +31,7 @@ class Transcripts:
         self.confidence: float | None = None
         """The lowest of the final ones, where the vendor tells it; also of one that was too low to be taken."""
 
-    def receive(self, text: str, *, final: bool, confidence: float | None = None) -> None:
+    def add(self, text: str, *, final: bool, confidence: float | None = None) -> None:
         """A transcript came."""
         if final and confidence is not None:
             self.confidence = confidence if self.confidence is None else min(self.confidence, confidence)
@@ -60,7 +60,7 @@ class Transcripts:
 
 
 class WebsocketTranscriber(ABC):
-    """See `TranscriberStream`. A vendor says what is sent first, how audio is packed and what comes back."""
+    """A `TranscriberStream` but for the vendor: what is sent first, how audio is packed, what comes back."""
 
     def __init__(self, session: aiohttp.ClientSession, *, name: str, url: str, headers: Mapping[str, str]) -> None:
         self._session = session
@@ -126,7 +126,7 @@ class WebsocketTranscriber(ABC):
         """See `TranscriberStream`."""
         return self.transcripts.confidence
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """See `TranscriberStream`."""
         self.transcripts.clear()
 
@@ -139,7 +139,7 @@ class WebsocketTranscriber(ABC):
         """One frame (int16, 8 kHz) as the vendor wants it."""
 
     @abstractmethod
-    def receive(self, text: str) -> None:
+    def receive_message(self, text: str) -> None:
         """A text message came: put what it says into `self.transcripts`. May raise ValueError."""
 
     @abstractmethod
@@ -156,5 +156,5 @@ class WebsocketTranscriber(ABC):
     async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
             if message.type is aiohttp.WSMsgType.TEXT:
-                self.receive(message.data)
+                self.receive_message(message.data)
                 self._news.set()

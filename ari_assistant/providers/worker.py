@@ -17,7 +17,7 @@ from ari_assistant.providers.wire import LENGTHS, pack, unpack_header
 
 __all__ = ["Engine", "serve"]
 
-Request = tuple[dict[str, Any], bytes]
+EngineMessage = tuple[dict[str, Any], bytes]
 
 
 class Engine(Protocol):
@@ -26,7 +26,7 @@ class Engine(Protocol):
     def load(self) -> None:
         """Load the models; may take seconds. Raises ImportError when the package is not installed."""
 
-    def run(self, header: dict[str, Any], payload: bytes) -> Iterator[Request]:
+    def run(self, header: dict[str, Any], payload: bytes) -> Iterator[EngineMessage]:
         """Answer one request with any number of (header, payload) parts."""
 
 
@@ -68,7 +68,7 @@ class _Inbox(threading.Thread):
     def __init__(self, source: BinaryIO) -> None:
         super().__init__(daemon=True, name="inbox")
         self._source = source
-        self.requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self.requests: queue.SimpleQueue[EngineMessage | None] = queue.SimpleQueue()
         self.withdrawn: set[int] = set()
 
     def run(self) -> None:

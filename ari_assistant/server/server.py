@@ -20,7 +20,8 @@ from ari_assistant.config.settings import Settings
 from ari_assistant.conversation.ending import ABANDONED
 from ari_assistant.fault import Fault
 from ari_assistant.loop_watch import LoopWatch
-from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
+from ari_assistant.media.handle import MediaUnavailable
+from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.server.connection import Reconciliation, dial_line, start_asterisk, stay_connected
 from ari_assistant.server.engines import start_engines, wait_for_engines
 from ari_assistant.server.health import LoadMeter, ServerHealth

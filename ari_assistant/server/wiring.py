@@ -140,7 +140,9 @@ def telephony(
         ari=ari,
         authenticator=SipAuthenticator(ari, store.catalogue, media_address=media_address),
         media=MediaPlane(host=settings.media_host, heard=hearing, observer=meter, log=log),
-        sockets=MediaSockets(ways.vendors, credentials, hearing) if websocket else None,
+        sockets=MediaSockets(ways.vendors, credentials.media_url, credentials.headers, hearing)
+        if websocket
+        else None,
         hearing=hearing,
     )
 

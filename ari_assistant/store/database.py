@@ -24,7 +24,6 @@ __all__ = [
     "check",
     "database_url",
     "migrate",
-    "migrate_back",
     "open_connections",
     "open_database",
     "sqlite_file",
@@ -152,8 +151,3 @@ def _check(url: str) -> str:
         if revision is not None:
             ScriptDirectory.from_config(_config(url)).get_revision(revision)
         return _named(url)
-
-
-async def migrate_back(url: str, revision: str = "base") -> None:
-    """Take the schema back to an older `revision`. What only the newer one can hold is lost."""
-    await asyncio.to_thread(command.downgrade, _config(url), revision)

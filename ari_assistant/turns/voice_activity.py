@@ -33,7 +33,7 @@ class _Slot:
 
 
 class VoiceActivity:
-    """Takes what the media plane heard (`media.process.client.Heard`)."""
+    """Takes what the media plane heard (`media.handle.FrameReceiver`)."""
 
     def __init__(self, detectors: SpeechDetectors) -> None:
         self._detectors = detectors
@@ -52,10 +52,10 @@ class VoiceActivity:
         seat = self._seats.pop(number, None)
         if seat is not None:
             self._detectors.remove(seat.slot)
-            self._halver.forget(number)
+            self._halver.remove(number)
 
     def __call__(self, streams: list[MediaStream], frames: NDArray[np.int16], now: float) -> None:
-        """See `media.process.client.Heard`."""
+        """See `media.handle.FrameReceiver`."""
         numbers = [stream.number for stream in streams]
         rest = [row for row, number in enumerate(numbers) if number in self._seats]
         while rest:
@@ -73,7 +73,7 @@ class VoiceActivity:
     def _judge(self, numbers: list[int], frames: NDArray[np.int16], now: float) -> None:
         narrow = frames
         if frames.shape[1] != FRAME_SAMPLES:
-            narrow = self._halver.receive(numbers, frames)
+            narrow = self._halver.halve(numbers, frames)
         seats = [self._seats[number] for number in numbers]
         flags = self._detectors.receive([seat.slot for seat in seats], narrow)
         for number, seat, row, speech in zip(numbers, seats, range(len(numbers)), flags, strict=True):

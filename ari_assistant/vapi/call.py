@@ -15,7 +15,7 @@ from ari_assistant.vapi.squad import Squad
 __all__ = ["Call", "CallPatch", "CallStatus", "CreateCall", "Customer", "DeleteCalls"]
 
 CallStatus = Literal["scheduled", "queued", "ringing", "in-progress", "forwarding", "ended"]
-Name = Annotated[str, Field(max_length=40)]
+CustomerName = Annotated[str, Field(max_length=40)]
 
 
 class Customer(Contract):
@@ -24,9 +24,9 @@ class Customer(Contract):
     number: Annotated[str, Field(min_length=3, max_length=40)] | None = None
     number_e164_check_enabled: bool | None = Field(default=None, alias="numberE164CheckEnabled")
     sip_uri: str | None = None
-    name: Name | None = None
-    email: Name | None = None
-    external_id: Name | None = None
+    name: CustomerName | None = None
+    email: CustomerName | None = None
+    external_id: CustomerName | None = None
     extension: Annotated[str, Field(max_length=10)] | None = None
     assistant_overrides: AssistantOverrides | None = None
     squad_overrides: AssistantOverrides | None = None
@@ -48,7 +48,7 @@ class SchedulePlan(Contract):
 class CreateCall(Contract):
     """`CreateCallDTO`."""
 
-    name: Name | None = None
+    name: CustomerName | None = None
     assistant_id: str | None = None
     assistant: Assistant | None = None
     assistant_overrides: AssistantOverrides | None = None
@@ -73,7 +73,7 @@ class CreateCall(Contract):
 class CallPatch(Contract):
     """`UpdateCallDTO`: a call can only be given a name."""
 
-    name: Name | None = None
+    name: CustomerName | None = None
 
 
 class DeleteCalls(Contract):

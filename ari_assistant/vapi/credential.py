@@ -22,7 +22,7 @@ __all__ = [
     "credential_union",
 ]
 
-Name = Annotated[str, Field(min_length=1, max_length=40)]
+CredentialName = Annotated[str, Field(min_length=1, max_length=40)]
 
 
 class BearerPlan(Contract):
@@ -72,7 +72,7 @@ class _ServerCredential(Contract):
     """How requests to a server of the user's are authenticated."""
 
     authentication_plan: AuthenticationPlan
-    name: Name | None = None
+    name: CredentialName | None = None
 
 
 class CustomCredential(_ServerCredential):
@@ -110,7 +110,7 @@ class ByoSipTrunkCredential(Contract):
     tech_prefix: str | None = None
     sip_diversion_header: str | None = None
     sbc_configuration: JsonObject | None = None
-    name: Name | None = None
+    name: CredentialName | None = None
 
 
 class ProviderCredential(OpenContract):
@@ -118,7 +118,7 @@ class ProviderCredential(OpenContract):
 
     provider: str
     api_key: Secret | None = None
-    name: Name | None = None
+    name: CredentialName | None = None
 
     @model_validator(mode="after")
     def _has_key(self) -> ProviderCredential:

@@ -128,7 +128,7 @@ class OwnSockets:
             self._sockets[row].sendto(self._rows.packet(row), self._targets[row])
         return count
 
-    def receive(self) -> Datagrams | None:
+    def receive_datagrams(self) -> Datagrams | None:
         """See `BatchSocket`."""
         read: list[tuple[int, bytes, float]] = []
         behind = time.time() - time.monotonic()
@@ -288,7 +288,7 @@ class Generator:
         self.rows.sent()
 
     def _receive_rtp(self) -> None:
-        while (datagrams := self.rtp.receive()) is not None:
+        while (datagrams := self.rtp.receive_datagrams()) is not None:
             headers = read_headers(datagrams.data)
             payloads = datagrams.data[:, 12:PACKET_BYTES]
             sounds = _LOUD[payloads].sum(axis=1) > 8

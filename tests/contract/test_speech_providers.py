@@ -449,7 +449,7 @@ async def test_deepgram_gives_the_finals_and_is_asked_for_the_rest(session: aioh
             while "open" not in (words := await stream.words()):
                 await asyncio.sleep(0.01)
             assert words == "when are you open?"
-            stream.forget()
+            stream.reset()
             assert stream.transcripts.text == ""
     assert query["model"] == "nova-2-phonecall"
     assert (query["encoding"], query["sample_rate"], query["smart_format"]) == ("linear16", "8000", "true")

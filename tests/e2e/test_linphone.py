@@ -1,4 +1,4 @@
-"""The mission names Linphone: its own command line client places a call."""
+"""Linphone is what callers have: its own command line client places a call."""
 
 from __future__ import annotations
 

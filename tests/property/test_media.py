@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ari_assistant.audio.codec import CODECS
 from ari_assistant.audio.frame import FRAME_SAMPLES
 from ari_assistant.audio.g711 import ALAW, ULAW
 from ari_assistant.audio.stereo import StereoTimeline
@@ -212,7 +213,7 @@ def test_whatever_happens_every_stream_keeps_its_clock_and_memory_is_bounded(ste
                 ticks += 1
                 plane.tick(now, skipped)
             case ("open", number, codec) if plane.get(number) is None:
-                plane.open(number, codec, bytes([number]).ljust(28, b"\0"))
+                plane.open(number, CODECS[codec], bytes([number]).ljust(28, b"\0"))
                 opened[number], epochs[number] = ticks, 0
             case ("close", number):
                 plane.close(number)
@@ -233,7 +234,7 @@ def test_whatever_happens_every_stream_keeps_its_clock_and_memory_is_bounded(ste
             ahead = stream.statistics(plane.ticks)["packetsSent"] - (ticks - since)
             assert ahead == (1 if stream.leads else 0), "a packet a tick, and at most one ahead"
             assert len(stream.jitter._waiting) < 25
-            assert stream.outlet.played >= 0
+            assert stream.send_queue.played >= 0
         report = plane.take_report()
         assert all(frame.shape[-1] == 160 for frame in report.narrow_frames)
         assert all(frame.shape[-1] == 320 for frame in report.wide_frames)
@@ -243,7 +244,7 @@ def test_whatever_happens_every_stream_keeps_its_clock_and_memory_is_bounded(ste
 def _receive(plane: Plane, number: int, data: bytes, now: float) -> None:
     row = np.zeros((1, 2048), np.uint8)
     row[0, : len(data)] = np.frombuffer(data, np.uint8)
-    plane.receive(Datagrams(row, [len(data)], [bytes([number]).ljust(28, b"\0")], [now]))
+    plane.push_datagrams(Datagrams(row, [len(data)], [bytes([number]).ljust(28, b"\0")], [now]))
 
 
 @given(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ari_assistant.phone.line import PhoneCall
+from ari_assistant.phone.line import DialledCall
 from tests.support.caller_voice import read_wav
 
 
@@ -31,8 +31,8 @@ async def speaking(path: Path, *, timeout: float = 20) -> None:
             await asyncio.sleep(0.02)
 
 
-async def ask(call: PhoneCall, question: Path) -> None:
+async def ask(call: DialledCall, question: Path) -> None:
     """Say a question to its end."""
     before = sum(event["event"] == "played" for event in call.events)
-    call.play(question)
+    call.play_file(question)
     await call.wait_for("played", count=before + 1)

@@ -20,7 +20,7 @@ import aiohttp
 import psutil
 import yaml
 
-from ari_assistant.config.ports import free_tcp_port, port_is_free
+from ari_assistant.config.ports import free_tcp_port, port_fault
 
 STARTED_SECONDS = 240.0
 
@@ -29,7 +29,7 @@ def free_sip_port() -> int:
     """A port that is free for UDP and TCP."""
     while True:
         port = free_tcp_port()
-        if port_is_free("127.0.0.1", port, socket.SOCK_DGRAM):
+        if port_fault("127.0.0.1", port, socket.SOCK_DGRAM) is None:
             return port
 
 

@@ -19,7 +19,6 @@ class LocalSink:
         self.playout: Playout | None = None
         self._queue: deque[Pcm] = deque()
         self._played = 0
-        self.flushes = 0
 
     def play(self, pcm: Pcm) -> None:
         """See `playout.Sink`."""
@@ -29,7 +28,6 @@ class LocalSink:
         """See `playout.Sink`."""
         self._queue.clear()
         self._played = 0
-        self.flushes += 1
 
     def pop(self) -> Pcm | None:
         """20 ms pass: the frame that is sent (padded with silence), None for silence."""

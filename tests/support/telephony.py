@@ -295,7 +295,7 @@ class Office:
             sockets=None,
             admission=self.admission,
             hearing=cast(Any, None),
-            options=CallOptions(org_id="o", data_dir=folder, public_url="http://h"),
+            options=CallOptions(org_id="o", data=DataDirectory(folder), public_url="http://h"),
             background=self.background,
             session=cast(Any, self._session),
         )

@@ -36,3 +36,17 @@ def test_every_section_mark_names_a_section_of_the_contract() -> None:
         if not rfc and mark not in sections
     ]
     assert lost == []
+
+
+def test_nothing_leans_on_what_is_not_in_the_repository() -> None:
+    elsewhere = re.compile(r"(?i)design decision|\bissue #?\d|\bhouse plan|\bmission\b|\bfounders?\b|\bredesign")
+    pages = [ROOT / name for name in ("Makefile", "pyproject.toml")] + list(ROOT.glob("*.md"))
+    folders = ("ari_assistant", "asterisk-conf", "benchmarks", "docs", "scripts", "tests")
+    pages += [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in pages
+        if path.suffix in {".py", ".md", ".conf", ".toml", ""} and path.is_file() and path != Path(__file__)
+        for match in elsewhere.finditer(path.read_text())
+    ]
+    assert found == []

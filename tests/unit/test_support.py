@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ari_assistant.media.rtp.packet import RtpPacket
 from tests.support.caller_voice import sounds_like
+from tests.support.rtp_sender import RtpSender
 from tests.support.running_server import faults_in
 
 
@@ -20,3 +22,14 @@ def test_a_phrase_is_found_where_it_was_said_and_nowhere_else() -> None:
     assert not sounds_like("welcome to the high mountain hotel", "nobody can take your call right now")
     assert not sounds_like("", "nine to five")
     assert not sounds_like("i am sorry i do not know that", "i have stopped")
+
+
+def test_the_sender_goes_on_through_silence_that_is_not_sent() -> None:
+    sender = RtpSender(payload_type=0, ssrc=7, sequence_number=65535, timestamp=0xFFFFFFFF - 159)
+    first = RtpPacket.parse(sender.packet(bytes(160)))
+    second = RtpPacket.parse(sender.packet(bytes(160)))
+    sender.skip(320)
+    third = RtpPacket.parse(sender.packet(bytes(160)))
+    assert [p.sequence_number for p in (first, second, third)] == [65535, 0, 1]
+    assert [p.timestamp for p in (first, second, third)] == [0xFFFFFFFF - 159, 0, 480]
+    assert [p.marker for p in (first, second, third)] == [True, False, True]

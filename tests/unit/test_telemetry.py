@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import pytest
 import structlog
 
-from ari_assistant.telemetry import CallLog, Private, SendQueue, configure_logging, get_logger, lines_lost
+from ari_assistant.telemetry import CallLog, LogStream, Private, configure_logging, get_logger, lines_lost
 
 
 @pytest.fixture(autouse=True)
@@ -80,10 +80,10 @@ def test_what_cannot_be_written_is_counted_and_neither_raised_nor_waited_for(
 
 
 def test_a_stream_that_was_closed_before_the_start_takes_nothing() -> None:
-    outlet = SendQueue(None)
-    outlet.write("x\n")
-    assert outlet.lost == 1
-    assert not outlet.isatty()
+    log_stream = LogStream(None)
+    log_stream.write("x\n")
+    assert log_stream.lost == 1
+    assert not log_stream.isatty()
 
 
 def test_the_next_line_that_is_written_says_how_many_were_not() -> None:
@@ -111,15 +111,15 @@ def test_a_line_that_was_written_in_part_is_not_continued_by_the_next() -> None:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     with os.fdopen(writing, "w") as stream:
-        outlet = SendQueue(stream)
-        outlet.write("x" * 1_000_000 + "\n")
-        assert outlet.lost == 1
+        log_stream = LogStream(stream)
+        log_stream.write("x" * 1_000_000 + "\n")
+        assert log_stream.lost == 1
         while True:
             try:
                 os.read(reading, 1 << 16)
             except BlockingIOError:
                 break
-        outlet.write("next\n")
+        log_stream.write("next\n")
         assert os.read(reading, 100) == b"\nnext\n"
     os.close(reading)
 

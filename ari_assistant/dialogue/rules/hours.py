@@ -27,12 +27,6 @@ class OpeningHours:
         """The day at the place. `now` with any time zone."""
         return now.astimezone(self._zone).date()
 
-    def is_open(self, now: datetime) -> bool:
-        """At this moment."""
-        local = now.astimezone(self._zone)
-        minute = local.hour * 60 + local.minute
-        return any(start <= minute < end for start, end in self._of(local.date()))
-
     @staticmethod
     def names_a_day(said: str) -> bool:
         """It is about a day, as `and on Friday?`."""

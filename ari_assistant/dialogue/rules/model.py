@@ -16,33 +16,33 @@ from datetime import UTC, date, datetime
 from ari_assistant.dialogue.rules.config import Fact, Intent, RulesConfig, Slot
 from ari_assistant.dialogue.rules.hours import OpeningHours
 from ari_assistant.dialogue.rules.matcher import Matcher, Verdict
-from ari_assistant.dialogue.rules.phrases import Kind, hear
+from ari_assistant.dialogue.rules.phrases import Phrase, phrases_in
 from ari_assistant.dialogue.rules.slots import affirms, corrects, extract, says_no
 from ari_assistant.dialogue.rules.words import asks, words_of
 from ari_assistant.providers.model import ModelEvent, ModelRequest, TextDelta, ToolCall
 
 __all__ = ["RulesModel"]
 
-Render = Callable[[str, Mapping[str, str]], str]
+RenderWithSlots = Callable[[str, Mapping[str, str]], str]
 Topic = Fact | Intent
 
 _STANDARD = (
-    Intent(name=Kind.LEAVE, ask=["goodbye"], say="Goodbye.", then="hang-up"),
-    Intent(name=Kind.REPEAT, ask=["pardon"], then="repeat"),
-    Intent(name=Kind.WAIT, ask=["one moment please"], say="Take your time."),
+    Intent(name=Phrase.LEAVE, ask=["goodbye"], say="Goodbye.", then="hang-up"),
+    Intent(name=Phrase.REPEAT, ask=["pardon"], then="repeat"),
+    Intent(name=Phrase.WAIT, ask=["one moment please"], say="Take your time."),
     Intent(
-        name=Kind.PARTING,
+        name=Phrase.PARTING,
         ask=["I have to go"],
         say="All right, say goodbye when you are done. What else can I do for you?",
     ),
-    Intent(name=Kind.GREETING, ask=["hello"], say="Hello. How can I help?"),
-    Intent(name=Kind.THANKS, ask=["thank you"], say="You're welcome."),
-    Intent(name=Kind.HOW_ARE_YOU, ask=["how are you"], say="I'm fine, thank you."),
-    Intent(name=Kind.WHO, ask=["who are you"], say="I am an automatic assistant, a program."),
+    Intent(name=Phrase.GREETING, ask=["hello"], say="Hello. How can I help?"),
+    Intent(name=Phrase.THANKS, ask=["thank you"], say="You're welcome."),
+    Intent(name=Phrase.HOW_ARE_YOU, ask=["how are you"], say="I'm fine, thank you."),
+    Intent(name=Phrase.WHO, ask=["who are you"], say="I am an automatic assistant, a program."),
 )
 """What everybody can say to it. An intent of the operator's with the same name, or a topic with a phrase of the same
 kind among its examples, takes its place."""
-_SMALL_TALK = frozenset({Kind.GREETING, Kind.THANKS, Kind.HOW_ARE_YOU, Kind.WHO})
+_SMALL_TALK = frozenset({Phrase.GREETING, Phrase.THANKS, Phrase.HOW_ARE_YOU, Phrase.WHO})
 _HAND_OVER = Intent(
     name="hand-over",
     about="speaking to a person",
@@ -61,7 +61,7 @@ _HOURS = Fact(
     ],
     say="",
 )  # fmt: skip
-_ANSWERABLE = frozenset(Kind(topic.name) for topic in _STANDARD) | {Kind.HELP}
+_ANSWERABLE = frozenset(Phrase(topic.name) for topic in _STANDARD) | {Phrase.HELP}
 _UNKNOWN = "I'm sorry, I don't know that."
 _AT_YOUR_SERVICE = "All right. Is there anything else I can do for you?"
 _SURE_ENOUGH = 3.0
@@ -124,14 +124,14 @@ class _Step:
 
 
 class RulesModel:
-    """See the module. `config` has been validated."""
+    """Answers by the rules of a validated `config`."""
 
     name = "built-in"
 
     def __init__(
         self,
         config: RulesConfig,
-        render: Render = lambda text, _: text,
+        render: RenderWithSlots = lambda text, _: text,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -156,12 +156,12 @@ class RulesModel:
         )
 
     @staticmethod
-    def _answers_to_phrases(own: Sequence[Topic]) -> Mapping[Kind, Topic]:
-        found: dict[Kind, Topic] = {Kind(topic.name): topic for topic in _STANDARD}
+    def _answers_to_phrases(own: Sequence[Topic]) -> Mapping[Phrase, Topic]:
+        found: dict[Phrase, Topic] = {Phrase(topic.name): topic for topic in _STANDARD}
         for topic in reversed(own):
-            kinds = {hear(phrase).kind for phrase in topic.ask}
-            if isinstance(topic, Intent) and topic.name in list(Kind):
-                kinds.add(Kind(topic.name))
+            kinds = {phrases_in(phrase).kind for phrase in topic.ask}
+            if isinstance(topic, Intent) and topic.name in list(Phrase):
+                kinds.add(Phrase(topic.name))
             found.update({kind: topic for kind in kinds if kind in _ANSWERABLE})
         return found
 
@@ -193,12 +193,14 @@ class RulesModel:
         return replace(step, state=replace(step.state, closing=closing))
 
     def _step(self, state: _State, said: str) -> _Step:
-        heard = hear(said, tuple(self._leaving))
+        heard = phrases_in(said, tuple(self._leaving))
         kind = heard.kind
-        done = kind is Kind.DECLINE and state.closing and state.intent is None
-        if done or (kind is Kind.LEAVE and (not state.takes_anything or _LEAVES_FOR_SURE.search(words_of(said)))):
+        done = kind is Phrase.DECLINE and state.closing and state.intent is None
+        if done or (
+            kind is Phrase.LEAVE and (not state.takes_anything or _LEAVES_FOR_SURE.search(words_of(said)))
+        ):
             return self._begin(_State(), self._leave_taking(said), said)
-        if kind is Kind.REPEAT:
+        if kind is Phrase.REPEAT:
             return self._begin(state, self._standard[kind], said)
         if state.intent is not None:
             return self._within(state, state.intent, said, kind)
@@ -208,17 +210,17 @@ class RulesModel:
             return self._begin(state, self._topics[chosen], state.unsure)
         if kind is not None and kind in self._standard:
             return self._begin(state, self._standard[kind], said)
-        if kind is Kind.HELP:
+        if kind is Phrase.HELP:
             return _Step(replace(state, misses=0), self._help(4) or self._fallback())
         verdict = self._matcher.find(said)
         again = [index for index in verdict.sure or verdict.perhaps if index in offered]
         if len(again) == 1:
             return self._begin(state, self._topics[again[0]], f"{state.unsure} {said}")
-        if not verdict.sure and kind in (Kind.YES, Kind.FILLER):
+        if not verdict.sure and kind in (Phrase.YES, Phrase.FILLER):
             return _Step(state, "Yes? What can I do for you?")
-        if not verdict.sure and kind is Kind.NO and state.closing:
+        if not verdict.sure and kind is Phrase.NO and state.closing:
             return _Step(state, "All right. Just say goodbye, or tell me what you need.")
-        if not verdict.sure and kind in (Kind.NO, Kind.DECLINE, Kind.DROP):
+        if not verdict.sure and kind in (Phrase.NO, Phrase.DECLINE, Phrase.DROP):
             return _Step(state, _AT_YOUR_SERVICE)
         return self._wish(state, verdict, said)
 
@@ -246,7 +248,7 @@ class RulesModel:
     def _leave_taking(self, said: str) -> Topic:
         words = words_of(said)
         own = (topic for phrase, topic in self._leaving.items() if phrase in words)
-        return next(own, self._standard[Kind.LEAVE])
+        return next(own, self._standard[Phrase.LEAVE])
 
     def _help(self, most: int) -> str | None:
         """What it can do, at most so many things of each kind; more than that nobody keeps in mind."""
@@ -296,21 +298,21 @@ class RulesModel:
 
     # -- slots ----------------------------------------------------------------------------------------------
 
-    def _within(self, state: _State, intent: Intent, said: str, kind: Kind | None) -> _Step:
+    def _within(self, state: _State, intent: Intent, said: str, kind: Phrase | None) -> _Step:
         asked = state.slot
         yes_or_no = state.confirming or (asked is not None and asked.type == "yes-no")
         if asked is not None and asked.type == "name" and _INTRODUCES.search(words_of(said)):
             kind = None  # "Hi, this is Bob" greets, and answers
-        if state.takes_anything and kind in (Kind.LEAVE, Kind.PARTING):
+        if state.takes_anything and kind in (Phrase.LEAVE, Phrase.PARTING):
             kind = None
-        if (kind is Kind.DROP and not (yes_or_no and " not " in words_of(said))) or (
-            kind is Kind.DECLINE and not yes_or_no
+        if (kind is Phrase.DROP and not (yes_or_no and " not " in words_of(said))) or (
+            kind is Phrase.DECLINE and not yes_or_no
         ):
             return _Step(_State(), "All right. What else can I do for you?")
         if kind is not None and kind in self._standard:
             step = self._begin(state, self._standard[kind], said)
             question = asked.ask if asked is not None else intent.confirm
-            if kind is Kind.WAIT or question is None:
+            if kind is Phrase.WAIT or question is None:
                 return replace(step, state=state)
             return self._in_between(state, step, question)
         verdict = self._matcher.find(said) if not state.takes_anything else Verdict()
@@ -324,7 +326,9 @@ class RulesModel:
         if isinstance(topic, Fact) and asks(said):
             return self._in_between(state, self._begin(state, topic, said), asked.ask)
         value = extract(asked, said, today=self._today())
-        if asked.type in ("name", "text") and (kind in (Kind.NO, Kind.YES, Kind.FILLER) or not words_of(said)):
+        if asked.type in ("name", "text") and (
+            kind in (Phrase.NO, Phrase.YES, Phrase.FILLER) or not words_of(said)
+        ):
             value = None
         if asked.type == "name" and asks(said):
             value = None
@@ -369,7 +373,7 @@ class RulesModel:
         if named is not None:
             slots = {name: value for name, value in state.slots.items() if name != named.name}
             return self._go_on(replace(state, slots=slots, confirming=False, misses=0), intent)
-        if (says_no(said) or hear(said).kind is Kind.DROP) and not state.changing:
+        if (says_no(said) or phrases_in(said).kind is Phrase.DROP) and not state.changing:
             return _Step(replace(state, changing=True, misses=0), "What shall I change?")
         return self._missed(replace(state, changing=False), f"I'm sorry, I didn't get that. {intent.confirm}")
 
@@ -416,7 +420,7 @@ class RulesModel:
 
 
 def _is_phrase(text: str) -> bool:
-    return hear(text).kind in _ANSWERABLE
+    return phrases_in(text).kind in _ANSWERABLE
 
 
 def _chosen(offered: Sequence[int], said: str) -> int | None:
@@ -443,7 +447,7 @@ def _how_many(said: str) -> str:
 
 
 def _is_short_answer(said: str) -> bool:
-    return len(said.split()) <= 3 and hear(said).kind is None and not asks(said)
+    return len(said.split()) <= 3 and phrases_in(said).kind is None and not asks(said)
 
 
 def _named(slots: Sequence[Slot], said: str) -> Slot | None:

@@ -15,10 +15,10 @@ from typing import Final
 from ari_assistant.dialogue.rules.english import PHRASES, SOUNDLESS
 from ari_assistant.dialogue.rules.words import words_of
 
-__all__ = ["Heard", "Kind", "hear"]
+__all__ = ["FoundPhrases", "Phrase", "phrases_in"]
 
 
-class Kind(StrEnum):
+class Phrase(StrEnum):
     """What a phrase does. The later one is what an utterance with several is about."""
 
     FILLER = "filler"
@@ -40,7 +40,7 @@ class Kind(StrEnum):
     LEAVE = "goodbye"
 
 
-_KINDS: Final = list(Kind)
+_KINDS: Final = list(Phrase)
 _PATTERNS: Final[Sequence[tuple[int, re.Pattern[str]]]] = [
     (n, re.compile(rf"(?:{phrase})\b")) for n, kind in enumerate(_KINDS) for phrase in PHRASES[kind]
 ]
@@ -50,10 +50,10 @@ _MOST_WORDS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class FoundPhrases:
     """An utterance taken apart."""
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[Phrase]
     """Of the phrases in it."""
     rest: str
     """Its words that belong to no phrase."""
@@ -61,26 +61,26 @@ class Heard:
     """It ends with a question mark."""
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> Phrase | None:
         """What the utterance is, when nothing but phrases is in it. A leave-taking asks nothing."""
         said = max(self.kinds, key=_KINDS.index, default=None)
-        if said is Kind.LEAVE:
+        if said is Phrase.LEAVE:
             return None if self.rest or self.question or not self.kinds <= _LEAVES else said
         return said if all(word in SOUNDLESS for word in self.rest.split()) else None
 
 
 _LEAVES: Final = frozenset(
-    {Kind.LEAVE, Kind.FILLER, Kind.THANKS, Kind.DECLINE, Kind.YES, Kind.NO, Kind.GREETING}
+    {Phrase.LEAVE, Phrase.FILLER, Phrase.THANKS, Phrase.DECLINE, Phrase.YES, Phrase.NO, Phrase.GREETING}
 )  # fmt: skip
 
 
-def hear(text: str, leaving: tuple[str, ...] = ()) -> Heard:
+def phrases_in(text: str, leaving: tuple[str, ...] = ()) -> FoundPhrases:
     """Find the phrases in an utterance, at each place the longest. `leaving` are more phrases that take leave."""
-    more = [(_KINDS.index(Kind.LEAVE), re.compile(rf"{re.escape(phrase)}\b")) for phrase in leaving if phrase]
+    more = [(_KINDS.index(Phrase.LEAVE), re.compile(rf"{re.escape(phrase)}\b")) for phrase in leaving if phrase]
     said = words_of(text)
     if said.count(" ") >= _MOST_WORDS:
-        return Heard(frozenset(), said, question=False)
-    kinds: set[Kind] = set()
+        return FoundPhrases(frozenset(), said, question=False)
+    kinds: set[Phrase] = set()
     rest: list[str] = []
     at = 0
     while at < len(said):
@@ -95,4 +95,4 @@ def hear(text: str, leaving: tuple[str, ...] = ()) -> Heard:
         word, _, _ = said[at:].partition(" ")
         rest.append(word)
         at += len(word) + 1
-    return Heard(frozenset(kinds), " ".join(rest), text.rstrip().endswith("?"))
+    return FoundPhrases(frozenset(kinds), " ".join(rest), text.rstrip().endswith("?"))

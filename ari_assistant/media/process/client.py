@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,23 +17,19 @@ from numpy.typing import NDArray
 
 from ari_assistant.audio.codec import CODECS, Codec
 from ari_assistant.audio.frame import Pcm
-from ari_assistant.media.handle import Listener, MediaStream
+from ari_assistant.media.handle import FrameReceiver, Listener, MediaStream, MediaUnavailable
 from ari_assistant.media.process.protocol import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
 from ari_assistant.media.process.udp import enlarge
 from ari_assistant.media.rtp.latency_histogram import LatencyHistogram
 from ari_assistant.supervision import Backoff, EventLog, Supervisor, child_environment, ended, unlogged
 
-__all__ = ["Heard", "MediaPlane", "MediaUnavailable", "PlaneStream"]
+__all__ = ["MediaPlane", "PlaneStream"]
 
 _SOCKET_BUFFER = 4 << 20
 _BUFFER_BYTES = 1 << 18
 _OPEN_SECONDS = 3.0
 _CLOSE_SECONDS = 10.0
 _STOP_SECONDS = 3.0
-
-
-class MediaUnavailable(Exception):
-    """The media process is not there, or cannot take another call; the text says why."""
 
 
 class PlaneStream:
@@ -64,9 +60,9 @@ class PlaneStream:
         self._epoch += 1
         self._plane.send(Order(Kind.FLUSH, self.number, self._epoch))
 
-    def interject(self, pcm: Pcm) -> None:
+    def fill_silence(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
-        self._plane.send(Order(Kind.INTERJECT, self.number, pcm=pcm))
+        self._plane.send(Order(Kind.FILL_SILENCE, self.number, pcm=pcm))
 
     def set_background(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
@@ -110,11 +106,6 @@ class PlaneStream:
             self.listener.lost(reason)
 
 
-Heard = Callable[[list[MediaStream], NDArray[np.int16], float], None]
-"""Takes frames of 20 ms of many callers: shape (n, 160) at 8 kHz or (n, 320) at 16 kHz, a row for each stream of the
-list, in order; a stream may come several times. The array is the receiver's."""
-
-
 class LoadObserver(Protocol):
     """Wants to know how the media process is doing."""
 
@@ -129,7 +120,7 @@ class MediaPlane:
         self,
         *,
         host: str,
-        heard: Heard,
+        heard: FrameReceiver,
         observer: LoadObserver | None = None,
         log: EventLog = unlogged,
     ) -> None:

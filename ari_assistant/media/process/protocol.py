@@ -41,7 +41,7 @@ class Kind(IntEnum):
     CLOSE = 2
     PLAY = 3
     FLUSH = 4
-    INTERJECT = 5
+    FILL_SILENCE = 5
     BACKGROUND = 6
     REPORT = 16
     EVENT = 17
@@ -55,7 +55,7 @@ class Order:
     number: int
     epoch: int = 0
     pcm: Pcm | None = None
-    """Of PLAY, INTERJECT and BACKGROUND."""
+    """Of PLAY, FILL_SILENCE and BACKGROUND."""
     details: dict[str, Any] | None = None
     """Of OPEN: `codec`, `host`, `port`, `recording`."""
 
@@ -115,7 +115,7 @@ class ReportMessage:
     tick: bool
     """A tick of 20 ms is over (a report may come between two)."""
     played: list[int]
-    """See `plane.PlaneReport`."""
+    """Three numbers each: a stream, its epoch, and how many samples have gone out in it."""
     narrow: list[int]
     """Streams of the rows of `narrow_frames`."""
     narrow_frames: NDArray[np.int16]

@@ -9,7 +9,7 @@ import wave
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.audio.stereo import ASSISTANT, CALLER, StereoTimeline
 from ari_assistant.media.process.deadlines import Deadlines
+from ari_assistant.media.rtp.recording_queue import RecordingMemory, RecordingQueue
 from ari_assistant.private_files import create_private
 
-__all__ = ["Recorder", "Recording", "RecordingMemory", "RecordingQueue"]
+__all__ = ["Clock", "Recorder", "Recording"]
 
 _LAG_TICKS = 4_000
 """A recording is written half a second behind, so that late packets still find their place."""
@@ -31,78 +32,14 @@ _MAX_WRITE_TICKS = 30 * SAMPLE_RATE
 _REACH_TICKS = 16_000
 """Parts come in disorder within a second (late packets, both sides): what lies so far ahead of one that is wanted
 comes after it."""
-_MEMORY_BYTES = 256 << 20
-_PART_BYTES = 160
-"""What a part takes beside its audio, about: the tuple, its numbers and the head of its bytes."""
 
 
-class RecordingMemory:
-    """What all recordings of a process may hold while the disk is slow. The media loop takes, the recorder's thread
-    gives back: a counter each, so neither waits for the other."""
-
-    def __init__(self, limit: int = _MEMORY_BYTES) -> None:
-        """`limit` in bytes: 256 MB are over a minute of a hundred calls."""
-        self._limit = limit
-        self._taken = 0
-        self._given_back = 0
+class Clock(Protocol):
+    """What a recording's time line is measured by. Read in the recorder's thread."""
 
     @property
-    def used(self) -> int:
-        """Bytes."""
-        return self._taken - self._given_back
-
-    def take(self, size: int) -> bool:
-        """False: there is no room."""
-        if self.used + size > self._limit:
-            return False
-        self._taken += size
-        return True
-
-    def give_back(self, size: int) -> None:
-        """So much has been written."""
-        self._given_back += size
-
-
-class RecordingQueue:
-    """One call's audio on its way to disk. `put` is all that the media loop does; appending is safe between threads."""
-
-    __slots__ = ("_memory", "_scale", "dropped_ticks", "parts")
-
-    def __init__(self, memory: RecordingMemory, *, scale: int = 1) -> None:
-        """`scale`: samples in a tick of 1/8000 s."""
-        self.parts: deque[tuple[int, int, bytes | Pcm]] = deque()
-        self.dropped_ticks = 0
-        """Audio of either side that was thrown away: the disk has been stuck until the memory was full."""
-        self._memory = memory
-        self._scale = scale
-
-    def put(self, side: int, position: int, part: bytes | Pcm) -> None:
-        """`part` of `side` at `position`, in ticks of 1/8000 s: a stateless codec's payload, or samples."""
-        if self._memory.take(_size(part)):
-            self.parts.append((side, position, part))
-        else:
-            self.dropped_ticks += self.ticks(part)
-
-    def ticks(self, part: bytes | Pcm) -> int:
-        """How long a part is."""
-        return len(part) if isinstance(part, bytes) else part.size // self._scale
-
-    def forget(self, part: bytes | Pcm) -> None:
-        """It is not held any more."""
-        self._memory.give_back(_size(part))
-
-    def clear(self) -> int:
-        """Drop what waits; returns how much that was, in ticks."""
-        ticks = 0
-        while self.parts:
-            part = self.parts.popleft()[2]
-            self.forget(part)
-            ticks += self.ticks(part)
-        return ticks
-
-
-def _size(part: bytes | Pcm) -> int:
-    return _PART_BYTES + (len(part) if isinstance(part, bytes) else part.nbytes)
+    def ticks(self) -> int:
+        """Ticks of 1/8000 s since some moment."""
 
 
 class Recording:
@@ -112,10 +49,8 @@ class Recording:
     The header is true after every write, so that a recording can be opened after a crash.
     """
 
-    def __init__(
-        self, path: Path, codec: Codec, *, position: Callable[[], int], memory: RecordingMemory | None = None
-    ) -> None:
-        """`position()` is where the call is now, in ticks; `memory` is that of all recordings."""
+    def __init__(self, path: Path, codec: Codec, clock: Clock, *, memory: RecordingMemory | None = None) -> None:
+        """It begins where `clock` is now; `memory` is that of all recordings."""
         self.path = path
         self._codec = codec
         self._scale = codec.rate // SAMPLE_RATE
@@ -124,7 +59,8 @@ class Recording:
         """Nothing more will be written."""
         self._broken: str | None = None
         self._lost_ticks = 0
-        self._position = position
+        self._clock = clock
+        self._began = clock.ticks
         self._end: int | None = None
         self._decoder = codec.decoder()
         self._timeline = StereoTimeline(horizon_samples=10 * codec.rate)
@@ -145,6 +81,9 @@ class Recording:
             seconds = self.queue.dropped_ticks / SAMPLE_RATE
             return f"the disk did not keep up: {seconds:.1f} s of audio were dropped"
         return self._broken
+
+    def _position(self) -> int:
+        return self._clock.ticks - self._began
 
     def end(self) -> None:
         """The call is over: the file ends here, whenever it is written."""
@@ -205,7 +144,7 @@ class Recording:
             if position >= limit:
                 later.append(entry)
                 continue
-            queue.forget(part)
+            queue.release(part)
             if position == ends[side] and isinstance(part, bytes) is isinstance(latest[side][0], bytes):
                 latest[side].append(part)
             else:
@@ -283,7 +222,7 @@ class Recorder(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """See `threading.Thread`."""
+        """Write until `stop` is called, then close what is open."""
         while not self._stopping.is_set():
             due = self._deadlines.earliest
             wait = _INTERVAL_SECONDS if due is None else min(_INTERVAL_SECONDS, due - time.monotonic())

@@ -94,8 +94,6 @@ class BatchSocket:
         self._rows = rows
         self._calls = _system_calls() if batched else None
         self._targets: dict[int, Any] = {}
-        self.errors = 0
-        """Packets that the kernel refused to send."""
         if self._calls is not None:
             self._prepare()
 
@@ -158,7 +156,6 @@ class BatchSocket:
                 continue
             if ctypes.get_errno() == errno.EINTR:
                 continue
-            self.errors += 1
             if ctypes.get_errno() in (errno.EAGAIN, errno.ENOBUFS):
                 break  # the kernel has no room: what is late is of no use
             row += 1
@@ -168,13 +165,12 @@ class BatchSocket:
         try:
             self._socket.sendto(self._rows.packet(row), self._targets[row])
         except OSError:
-            self.errors += 1
             return 0
         return 1
 
     # -- receiving ------------------------------------------------------------------------------------------
 
-    def receive(self) -> Datagrams | None:
+    def receive_datagrams(self) -> Datagrams | None:
         """What is there, at most 256 datagrams; None when nothing is. The arrays are valid until the next call."""
         if self._calls is None:
             return self._receive_plainly()

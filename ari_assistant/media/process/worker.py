@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ari_assistant.audio.codec import CODECS
 from ari_assistant.audio.frame import PTIME_SECONDS
 from ari_assistant.media.process.protocol import (
     MAX_MESSAGE_BYTES,
@@ -57,7 +58,8 @@ class MediaProcess:
         rows = PacketRows()
         self._socket = BatchSocket(host, rows)
         self._recorder = Recorder()
-        self._plane = Plane(self._socket, rows, memory=self._recorder.memory)
+        self._plane = Plane(self._socket, rows)
+        self._recordings: dict[int, Recording] = {}
         self._pacer: Pacer | None = None
         self._lateness = LatencyHistogram()
         self._gaps = Gaps()
@@ -82,7 +84,13 @@ class MediaProcess:
                 self._once()
         finally:
             self._recorder.stop()
-            self._socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give back what was opened for it."""
+        self._socket.close()
+        os.close(self._bell)
+        os.close(self._ring)
 
     # -- one turn of the loop -------------------------------------------------------------------------------
 
@@ -141,11 +149,11 @@ class MediaProcess:
 
     def _receive(self) -> None:
         for _ in range(_MAX_ROUNDS):
-            datagrams = self._socket.receive()
+            datagrams = self._socket.receive_datagrams()
             if datagrams is None:
                 return
             self._received += len(datagrams.lengths)
-            self._plane.receive(datagrams)
+            self._plane.push_datagrams(datagrams)
             if len(datagrams.lengths) < BATCH:
                 return
 
@@ -176,21 +184,25 @@ class MediaProcess:
                 self._open(order.number, order.details)
             case Kind.CLOSE:
                 self._close(order.number)
-            case Kind.INTERJECT if order.pcm is not None:
-                plane.interject(order.number, order.pcm)
+            case Kind.FILL_SILENCE if order.pcm is not None:
+                plane.fill_silence(order.number, order.pcm)
             case Kind.BACKGROUND if order.pcm is not None:
                 plane.set_background(order.number, order.pcm)
 
     def _open(self, number: int, details: dict[str, Any]) -> None:
         try:
             address = packed_address(details["host"], details["port"])
-            path = Path(details["recording"]) if details.get("recording") else None
-            stream = self._plane.open(number, details["codec"], address, path)
+            codec = CODECS[details["codec"]]
+            recording = None
+            if details.get("recording"):
+                recording = Recording(Path(details["recording"]), codec, self._plane, memory=self._recorder.memory)
+            self._plane.open(number, codec, address, recording.queue if recording is not None else None)
         except (KeyError, ValueError, OverflowError, ImportError) as fault:
             self._tell("refused", number=number, reason=f"{type(fault).__name__}: {fault}")
             return
-        if stream.recording is not None:
-            self._recorder.begin(stream.recording)
+        if recording is not None:
+            self._recordings[number] = recording
+            self._recorder.begin(recording)
         self._tell("opened", number=number)
 
     def _close(self, number: int) -> None:
@@ -200,7 +212,8 @@ class MediaProcess:
             return
         self._faults_told.discard(number)
         statistics = stream.statistics(self._plane.ticks)
-        if stream.recording is None:
+        recording = self._recordings.pop(number, None)
+        if recording is None:
             self._tell("closed", number=number, statistics=statistics, fault=None)
             return
 
@@ -210,7 +223,7 @@ class MediaProcess:
             self._finished.append((number, {**statistics, **dropped}, recording.fault))
             os.write(self._ring, b"!")
 
-        self._recorder.finish(stream.recording, recorded)
+        self._recorder.finish(recording, recorded)
 
     def _report_closed(self) -> None:
         with suppress(BlockingIOError):
@@ -223,16 +236,14 @@ class MediaProcess:
 
     def _tell_health(self, now: float) -> None:
         self._health_at = now + _HEALTH_SECONDS
-        streams = self._plane.streams
-        for stream in streams:
-            fault = stream.recording.fault if stream.recording is not None else None
-            if fault is not None and stream.number not in self._faults_told:
-                self._faults_told.add(stream.number)
-                self._tell("recording-failed", number=stream.number, reason=fault)
+        for number, recording in self._recordings.items():
+            if recording.fault is not None and number not in self._faults_told:
+                self._faults_told.add(number)
+                self._tell("recording-failed", number=number, reason=recording.fault)
         counters = self._plane.counters
         self._tell(
             "health",
-            streams=len(streams),
+            streams=len(self._plane),
             busy=round(self._busy_seconds / _HEALTH_SECONDS, 3),
             lateness=self._lateness.take(),
             gaps=self._gaps.take(),

@@ -30,8 +30,6 @@ class Pacer:
         self._interval = interval
         self._catch_up = catch_up
         self._count = 0
-        self.late = 0
-        """Ticks that came a whole interval or more after their deadline."""
 
     @property
     def deadline(self) -> float:
@@ -44,8 +42,6 @@ class Pacer:
         if behind < 0:
             return Due(0, 0)
         frames = int(behind / self._interval) + 1
-        if frames > 1:
-            self.late += 1
         self._count += frames
         sent = min(frames, self._catch_up)
         return Due(sent, frames - sent)

@@ -111,13 +111,15 @@ class PacketRows:
 
     def advance_one(self, row: int) -> None:
         """… of one stream that is sent by itself."""
-        self._rows["number"][row] += 1
-        self._rows["timestamp"][row] += FRAME_SAMPLES
+        one = self._rows[row : row + 1]  # of a scalar numpy would warn when it wraps
+        one["number"] += 1
+        one["timestamp"] += FRAME_SAMPLES
 
     def take_back(self, row: int) -> None:
         """The row is not sent this time after all."""
-        self._rows["number"][row] -= 1
-        self._rows["timestamp"][row] -= FRAME_SAMPLES
+        one = self._rows[row : row + 1]
+        one["number"] -= 1
+        one["timestamp"] -= FRAME_SAMPLES
 
     def skip(self, frames: int) -> None:
         """Time went by in which nothing was sent: every stream's clock goes on, its next packet is marked."""

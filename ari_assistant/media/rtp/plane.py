@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ari_assistant.audio.background import Background
-from ari_assistant.audio.codec import CODECS
+from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
 from ari_assistant.audio.g711 import LAWS
-from ari_assistant.media.process.recorder import Recording, RecordingMemory
 from ari_assistant.media.rtp.packet_rows import PACKET_BYTES, PacketRows, read_headers
+from ari_assistant.media.rtp.recording_queue import RecordingQueue
 from ari_assistant.media.rtp.stream import Stream
 
 __all__ = ["Datagrams", "Plane", "PlaneCounters", "PlaneReport", "Wire"]
@@ -81,12 +80,8 @@ class PlaneCounters:
 class Plane:
     """The streams of one media process."""
 
-    def __init__(
-        self, wire: Wire, rows: PacketRows | None = None, *, memory: RecordingMemory | None = None
-    ) -> None:
-        """`memory`: of the recordings that wait for the disk."""
+    def __init__(self, wire: Wire, rows: PacketRows | None = None) -> None:
         self.rows = rows or PacketRows()
-        self._memory = memory or RecordingMemory()
         self.counters = PlaneCounters()
         self.ticks = 0
         """Ticks of 1/8000 s since the plane began: the clock of all recordings."""
@@ -114,20 +109,13 @@ class Plane:
 
     # -- streams --------------------------------------------------------------------------------------------
 
-    def open(self, number: int, codec_name: str, address: bytes, recording: Path | None = None) -> Stream:
+    def open(self, number: int, codec: Codec, address: bytes, recording: RecordingQueue | None = None) -> Stream:
         """Begin a stream with the far end at `address`: silence is sent, and its packets are taken, from now on.
-        Raises KeyError for a codec that we do not have, OverflowError when the plane is full."""
-        codec = CODECS[codec_name]
+        Raises OverflowError when the plane is full."""
         if self.rows.full:
             raise OverflowError("this media process has all the streams that it can hold")
-        opened = self.ticks
-        writer = (
-            Recording(recording, codec, position=lambda: self.ticks - opened, memory=self._memory)
-            if recording
-            else None
-        )
-        stream = Stream(number, codec, recording=writer)
-        stream.opened = opened
+        stream = Stream(number, codec, recording=recording)
+        stream.opened = self.ticks
         stream.source = address
         stream.row = self.rows.add(
             payload_type=codec.payload_type,
@@ -145,7 +133,7 @@ class Plane:
         return stream
 
     def close(self, number: int) -> Stream | None:
-        """End a stream; returns it for its statistics and its recording, None when it is not open."""
+        """End a stream; returns it for its statistics, None when it is not open."""
         stream = self._streams.pop(number, None)
         if stream is None:
             return None
@@ -165,39 +153,39 @@ class Plane:
         """Queue audio for a stream (int16 at its rate), unless it has been flushed since. On a line that was silent it
         does not wait for the tick."""
         stream = self._streams.get(number)
-        if stream is None or epoch != stream.outlet.epoch:
+        if stream is None or epoch != stream.send_queue.epoch:
             return
         idle = not stream.speaks
-        stream.outlet.play(pcm)
+        stream.send_queue.push(pcm)
         self._busy.add(stream)
-        if idle and not stream.leads and stream.outlet.speaking:
+        if idle and not stream.leads and stream.send_queue.speaking:
             self._send_at_once(stream)
 
     def flush(self, number: int, epoch: int) -> None:
         """Drop what waits for a stream: nothing of it is sent any more."""
         if (stream := self._streams.get(number)) is not None:
-            stream.outlet.flush(epoch)
+            stream.send_queue.flush(epoch)
 
-    def interject(self, number: int, pcm: Pcm) -> None:
-        """See `SendQueue.interject`."""
+    def fill_silence(self, number: int, pcm: Pcm) -> None:
+        """Queue something short that is heard while the stream is silent (int16 at its rate)."""
         if (stream := self._streams.get(number)) is not None:
-            stream.outlet.interject(pcm)
+            stream.send_queue.fill_silence(pcm)
             self._busy.add(stream)
 
     def set_background(self, number: int, pcm: Pcm) -> None:
         """A sound that goes on behind the voice (int16 at the stream's rate)."""
         if (stream := self._streams.get(number)) is not None and pcm.size:
-            stream.outlet.background = Background(pcm)
+            stream.send_queue.background = Background(pcm)
             self._busy.add(stream)
 
     # -- what comes -----------------------------------------------------------------------------------------
 
-    def receive(self, datagrams: Datagrams) -> None:
+    def push_datagrams(self, datagrams: Datagrams) -> None:
         """Take what the socket held."""
         headers = read_headers(datagrams.data)
         by_source, data = self._by_source, datagrams.data
         memory, width = data.reshape(-1).data, data.shape[1]
-        taken: dict[str, tuple[list[int], list[int]]] = {}
+        whole: dict[str, tuple[list[int], list[int]]] = {}
         for row, source in enumerate(datagrams.sources):
             stream = by_source.get(source)
             if stream is None:
@@ -218,24 +206,24 @@ class Plane:
                     self.ticks,
                 )
             ):
-                rows, numbers = taken.setdefault(codec.name, ([], []))
+                rows, numbers = whole.setdefault(codec.name, ([], []))
                 rows.append(row)
                 numbers.append(stream.number)
                 continue
-            if taken:
-                self._decode(taken, data)
+            if whole:
+                self._decode(whole, data)
             stream.push(data[row, : datagrams.lengths[row]].tobytes(), arrival, self.ticks, self._emit)
             if stream.jitter.waits:
                 self._held.add(stream)
-        if taken:
-            self._decode(taken, data)
+        if whole:
+            self._decode(whole, data)
 
-    def _decode(self, taken: dict[str, tuple[list[int], list[int]]], data: NDArray[np.uint8]) -> None:
+    def _decode(self, whole: dict[str, tuple[list[int], list[int]]], data: NDArray[np.uint8]) -> None:
         """Whole frames of many streams, by one lookup."""
-        for name, (rows, numbers) in taken.items():
+        for name, (rows, numbers) in whole.items():
             self._report.narrow += numbers
             self._report.narrow_frames.append(LAWS[name].decode_table.take(data[rows, 12:PACKET_BYTES]))
-        taken.clear()
+        whole.clear()
 
     def _emit(self, stream: Stream, frame: Pcm) -> None:
         if frame.size == FRAME_SAMPLES:
@@ -276,14 +264,14 @@ class Plane:
         payload = stream.next_payload(self.ticks)
         if payload is not None:
             self.rows.fill(stream.row, payload)
-            stream.speaks = stream.outlet.last is not None
+            stream.speaks = stream.send_queue.last is not None
         elif stream.speaks:
             stream.speaks = False
             self.rows.fill(stream.row, stream.codec.silent_payload)
-        if stream.outlet.played != stream.told:
-            stream.told = stream.outlet.played
-            self._report.played += (stream.number, stream.outlet.epoch, stream.told)
-        if stream.outlet.idle and not stream.speaks and stream.codec.stateless:
+        if stream.send_queue.played != stream.reported:
+            stream.reported = stream.send_queue.played
+            self._report.played += (stream.number, stream.send_queue.epoch, stream.reported)
+        if stream.send_queue.idle and not stream.speaks and stream.codec.stateless:
             self._busy.discard(stream)
         if stream.leads and not stream.speaks:
             stream.leads = False

@@ -26,7 +26,7 @@ _STEP = 100
 class _Source(Enum):
     NOBODY = auto()
     REPLY = auto()
-    INTERJECTION = auto()
+    FILLER = auto()
 
 
 class SendQueue:
@@ -37,8 +37,21 @@ class SendQueue:
     """
 
     __slots__ = (
-        "_at", "_chunks", "_codec", "_decoder", "_encoder", "_fade_in", "_frame", "_interjection", "_sent", "_source",
-        "_tail", "background", "epoch", "last", "played",
+        "_at",
+        "_chunks",
+        "_codec",
+        "_decoder",
+        "_encoder",
+        "_fade_in",
+        "_filler",
+        "_frame",
+        "_sent",
+        "_source",
+        "_tail",
+        "background",
+        "epoch",
+        "last",
+        "played",
     )  # fmt: skip
 
     def __init__(self, codec: Codec) -> None:
@@ -50,7 +63,7 @@ class SendQueue:
         self._fade_in = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, fade + 1) / (fade + 1))
         self._chunks: deque[bytes | Pcm] = deque()
         self._at = 0
-        self._interjection: deque[Pcm] = deque()
+        self._filler: deque[Pcm] = deque()
         self._source = _Source.NOBODY
         """Whose audio the last frame ended with."""
         self._sent: bytes | Pcm | None = None
@@ -69,14 +82,14 @@ class SendQueue:
     @property
     def idle(self) -> bool:
         """There is nothing but silence to send."""
-        return not self._chunks and not self._interjection and self.background is None and self._tail is None
+        return not self._chunks and not self._filler and self.background is None and self._tail is None
 
     @property
     def speaking(self) -> bool:
         """Audio waits that somebody wants to be heard."""
-        return bool(self._chunks or self._interjection)
+        return bool(self._chunks or self._filler)
 
-    def play(self, pcm: Pcm) -> None:
+    def push(self, pcm: Pcm) -> None:
         """Queue audio: int16 at the codec's rate, any length."""
         if pcm.size:
             self._chunks.append(self._encoder.encode(pcm) if self._codec.stateless else pcm)
@@ -86,21 +99,21 @@ class SendQueue:
         cut: bytes | Pcm | None = None
         if self._source is _Source.REPLY:
             cut = self._take(self._fade_in.size)
-        elif self._source is _Source.INTERJECTION and self._interjection:
-            cut = self._interjection[0][: self._fade_in.size]
+        elif self._source is _Source.FILLER and self._filler:
+            cut = self._filler[0][: self._fade_in.size]
         if self._sent is not None:
             self._tail = self._ending(cut if cut is not None else self._sent[-1:])
             self._source, self._sent = _Source.NOBODY, None
         self._chunks.clear()
-        self._interjection.clear()
+        self._filler.clear()
         self._at = 0
         self.epoch = epoch
         self.played = 0
 
-    def interject(self, pcm: Pcm) -> None:
+    def fill_silence(self, pcm: Pcm) -> None:
         """Queue something short that is heard where nothing else is, and not counted as played."""
         whole = -(-pcm.size // self._frame) * self._frame
-        self._interjection.extend(np.pad(pcm, (0, whole - pcm.size)).reshape(-1, self._frame))
+        self._filler.extend(np.pad(pcm, (0, whole - pcm.size)).reshape(-1, self._frame))
 
     def pop(self) -> bytes | None:
         """The next payload (160 bytes), or None for silence."""
@@ -120,8 +133,8 @@ class SendQueue:
         if part is not None:
             source = _Source.REPLY
             self.played += len(part)
-        elif self._interjection:
-            part, source = self._interjection.popleft(), _Source.INTERJECTION
+        elif self._filler:
+            part, source = self._filler.popleft(), _Source.FILLER
         else:
             source = _Source.NOBODY
         whole = part is None or len(part) == self._frame

@@ -11,9 +11,9 @@ from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.concealment import comfort_noise, conceal, join
 from ari_assistant.audio.frame import FRAME_SAMPLES, PTIME_SECONDS, SAMPLE_RATE, Pcm
 from ari_assistant.audio.stereo import ASSISTANT, CALLER
-from ari_assistant.media.process.recorder import Recording
 from ari_assistant.media.rtp.jitter_buffer import JitterBuffer
 from ari_assistant.media.rtp.packet import MalformedPacket, RtpPacket, timestamp_delta
+from ari_assistant.media.rtp.recording_queue import RecordingQueue
 from ari_assistant.media.rtp.send_queue import SendQueue
 
 __all__ = ["COMFORT_NOISE", "Stream"]
@@ -33,17 +33,17 @@ class Stream:
     """Joins the pure parts for one call. Owned by the plane, which knows of sockets and rows no more than this does."""
 
     __slots__ = (
-        "_anchor", "_comfort", "_concealed", "_decoder", "_expected", "_frame", "_pending", "_recent", "_scale",
-        "codec", "concealed_ticks", "extra", "jitter", "leads", "malformed", "number", "opened", "outlet", "recording",
-        "row", "source", "speaks", "told", "wrong_type",
+        "_anchor", "_comfort", "_concealed", "_decoder", "_expected", "_frame", "_pending", "_recent", "_recording",
+        "_scale", "codec", "concealed_ticks", "extra", "jitter", "leads", "malformed", "number", "opened", "reported",
+        "row", "send_queue", "source", "speaks", "wrong_type",
     )  # fmt: skip
 
-    def __init__(self, number: int, codec: Codec, *, recording: Recording | None) -> None:
+    def __init__(self, number: int, codec: Codec, *, recording: RecordingQueue | None) -> None:
         """`number` names the stream between the processes."""
         self.number = number
         self.codec = codec
-        self.recording = recording
-        self.outlet = SendQueue(codec)
+        self._recording = recording
+        self.send_queue = SendQueue(codec)
         self.jitter = JitterBuffer()
         self.row = 0
         self.source = b""
@@ -53,8 +53,8 @@ class Stream:
         """One frame more than the clock says has been sent, because the first of a reply did not wait for it."""
         self.speaks = False
         """The row holds something else than silence."""
-        self.told = 0
-        """Samples of the outlet that have been reported as played."""
+        self.reported = 0
+        """Samples of the queue that have been reported as played."""
         self.extra = 0
         """Packets sent beside those of the tick, less those left out."""
         self.malformed = 0
@@ -84,8 +84,8 @@ class Stream:
             return False
         self._expected = (timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         self._recent.append(payload)
-        if self.recording is not None:
-            self.recording.queue.put(CALLER, self._place(timestamp, clock), payload)
+        if self._recording is not None:
+            self._recording.put(CALLER, self._place(timestamp, clock), payload)
         return True
 
     def push(self, datagram: bytes, arrival: float, clock: int, emit: Emit) -> None:
@@ -125,8 +125,8 @@ class Stream:
             pcm = join(self._concealed, pcm, self.codec.rate)
             self._concealed = None
         self._recent.append(pcm)
-        if self.recording is not None:
-            self.recording.queue.put(CALLER, self._place(packet.timestamp, clock), pcm)
+        if self._recording is not None:
+            self._recording.put(CALLER, self._place(packet.timestamp, clock), pcm)
         self._frames(pcm, emit)
 
     def _fill(self, ticks: int, clock: int, emit: Emit) -> None:
@@ -141,8 +141,8 @@ class Stream:
             pcm = conceal(history[-_HISTORY_FRAMES * self._frame :], count, self.codec.rate)
             self.concealed_ticks += ticks
             self._concealed = pcm
-        if self.recording is not None:
-            self.recording.queue.put(CALLER, self._place(self._expected, clock), pcm)
+        if self._recording is not None:
+            self._recording.put(CALLER, self._place(self._expected, clock), pcm)
         self._frames(pcm, emit)
 
     def _frames(self, pcm: Pcm, emit: Emit) -> None:
@@ -168,10 +168,10 @@ class Stream:
 
     def next_payload(self, clock: int) -> bytes | None:
         """What is sent next, None for silence; it is recorded where the clock is."""
-        payload = self.outlet.pop()
-        if self.recording is not None and (last := self.outlet.last) is not None:
+        payload = self.send_queue.pop()
+        if self._recording is not None and (last := self.send_queue.last) is not None:
             ahead = FRAME_SAMPLES if self.leads else 0
-            self.recording.queue.put(ASSISTANT, clock - self.opened + ahead, last)
+            self._recording.put(ASSISTANT, clock - self.opened + ahead, last)
         return payload
 
     def statistics(self, clock: int) -> dict[str, int | float]:

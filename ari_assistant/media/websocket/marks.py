@@ -47,7 +47,7 @@ class Marks:
         """Everything that was given has been played."""
         return not self._waiting
 
-    def play(self, pcm: Pcm) -> list[Piece]:
+    def push(self, pcm: Pcm) -> list[Piece]:
         """The pieces of `pcm` (int16), and what was left before it."""
         whole = np.concatenate([self._rest, pcm]) if self._rest.size else pcm
         end = whole.size - whole.size % self._frame

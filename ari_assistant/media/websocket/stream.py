@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,10 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from ari_assistant.ari.client import AriCredentials
-from ari_assistant.ari.errors import AriUnreachable
 from ari_assistant.audio.codec import Codec
 from ari_assistant.audio.frame import FRAME_SAMPLES, PTIME_SECONDS, SAMPLE_RATE, WIDE_RATE, Pcm
 from ari_assistant.audio.stereo import ASSISTANT, CALLER
-from ari_assistant.media.handle import Listener
-from ari_assistant.media.process.client import Heard
+from ari_assistant.media.handle import FrameReceiver, Listener, MediaUnavailable
 from ari_assistant.media.process.recorder import Recorder, Recording
 from ari_assistant.media.websocket.marks import Marks, Piece
 from ari_assistant.telemetry import get_logger
@@ -46,26 +44,29 @@ def websocket_format(codec: Codec) -> str:
 class MediaSockets:
     """Opens streams to Asterisk's media sockets; owns the thread that writes their recordings."""
 
-    def __init__(self, session: aiohttp.ClientSession, credentials: AriCredentials, heard: Heard) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], heard: FrameReceiver
+    ) -> None:
+        """The sockets lie below `url` (`ws://…/media`); `headers` say who we are."""
         self._session = session
-        self._base = credentials.base.removesuffix("/ari").replace("http", "ws", 1)
-        self._authorization = aiohttp.encode_basic_auth(credentials.username, credentials.password)
+        self._url = url
+        self._headers = headers
         self._heard = heard
         self._recorder = Recorder()
         self._recorder.start()
 
     async def open(self, connection_id: str, codec: Codec, *, recording: Path | None) -> WebSocketStream:
-        """Connect to the socket of an ExternalMedia channel. Raises AriUnreachable."""
+        """Connect to the socket of an ExternalMedia channel. Raises MediaUnavailable."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 socket = await self._session.ws_connect(
-                    f"{self._base}/media/{connection_id}",
+                    f"{self._url}/{connection_id}",
                     protocols=("media",),
-                    headers={"Authorization": self._authorization},
+                    headers=self._headers,
                     max_msg_size=1 << 20,
                 )
         except (OSError, TimeoutError, aiohttp.ClientError) as fault:
-            raise AriUnreachable(f"no media: {fault!r}") from fault
+            raise MediaUnavailable(f"{type(fault).__name__}: {fault}") from fault
         return WebSocketStream(socket, codec, heard=self._heard, recording=recording, recorder=self._recorder)
 
     async def aclose(self) -> None:
@@ -81,7 +82,7 @@ class WebSocketStream:
         socket: aiohttp.ClientWebSocketResponse,
         codec: Codec,
         *,
-        heard: Heard,
+        heard: FrameReceiver,
         recording: Path | None,
         recorder: Recorder,
     ) -> None:
@@ -95,7 +96,7 @@ class WebSocketStream:
         self._heard = heard
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
-        self._opened = self._loop.time()
+        self._clock = _LoopClock(self._loop)
         self._marks = Marks(codec.rate)
         self._frame = codec.rate // 50
         self._outgoing: asyncio.Queue[str | bytes] = asyncio.Queue()
@@ -105,7 +106,7 @@ class WebSocketStream:
         self._received = 0
         self._recording: Recording | None = None
         if recording is not None:
-            self._recording = Recording(recording, codec, position=self._ticks, memory=recorder.memory)
+            self._recording = Recording(recording, codec, self._clock, memory=recorder.memory)
             recorder.begin(self._recording)
         self._tasks = [
             asyncio.create_task(work, name=f"media-{name}{self.number}")
@@ -121,7 +122,7 @@ class WebSocketStream:
 
     def play(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
-        self._put(self._marks.play(pcm))
+        self._put(self._marks.push(pcm))
 
     def flush(self) -> None:
         """See `MediaStream`."""
@@ -130,7 +131,7 @@ class WebSocketStream:
             self._paused.clear()
         self._outgoing.put_nowait("FLUSH_MEDIA")
 
-    def interject(self, pcm: Pcm) -> None:
+    def fill_silence(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
         if self._marks.idle:
             whole = pcm[: pcm.size - pcm.size % self._frame]
@@ -208,7 +209,7 @@ class WebSocketStream:
             return
         frames = np.frombuffer(data[:whole], "<i2").astype(np.int16).reshape(-1, self._frame)
         if self._recording is not None:
-            start = self._ticks() - len(frames) * FRAME_SAMPLES
+            start = self._clock.ticks - len(frames) * FRAME_SAMPLES
             for index, frame in enumerate(frames):
                 self._recording.queue.put(CALLER, max(0, start + index * FRAME_SAMPLES), frame)
         self._heard([self] * len(frames), frames, self._loop.time())
@@ -228,7 +229,7 @@ class WebSocketStream:
     def _played(self, samples: int, pcm: Pcm) -> None:
         if self._recording is not None:
             length = pcm.size * SAMPLE_RATE // self.rate
-            self._recording.queue.put(ASSISTANT, max(0, self._ticks() - length), pcm)
+            self._recording.queue.put(ASSISTANT, max(0, self._clock.ticks - length), pcm)
         if self.listener is not None:
             self.listener.played(samples, self._loop.time())
 
@@ -242,8 +243,18 @@ class WebSocketStream:
             if self.listener is not None:
                 self.listener.tick(self._loop.time())
 
-    def _ticks(self) -> int:
-        return round((self._loop.time() - self._opened) * SAMPLE_RATE)
+
+class _LoopClock:
+    """Implements `recorder.Clock` by the event loop's time: there is no RTP clock here, Asterisk keeps this audio's."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._began = loop.time()
+
+    @property
+    def ticks(self) -> int:
+        """Ticks of 1/8000 s since the stream was opened."""
+        return round((self._loop.time() - self._began) * SAMPLE_RATE)
 
 
 def _settle(future: asyncio.Future[None]) -> None:

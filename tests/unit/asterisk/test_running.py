@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from ari_assistant.ari.errors import AriNotFound, AriRequestError
+from ari_assistant.ari.resources import SendRequest
 from ari_assistant.asterisk.instance import NEEDED_MODULES
-from ari_assistant.asterisk.running import Request, dialplan_fault, is_configured_by_us
+from ari_assistant.asterisk.running import dialplan_fault, is_configured_by_us
 
 
 def asterisk(
     *, modules: tuple[str, ...] = NEEDED_MODULES, app: str | None = "ari-assistant", name: str = "pbx"
-) -> Request:
+) -> SendRequest:
     """ARI of an Asterisk with these modules, this global ARI_ASSISTANT_APP and this system name."""
 
     async def request(method: str, path: str, **parameters: str) -> Any:

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ari_assistant.audio.resample import DELAY_SECONDS, Halver
+from ari_assistant.audio.resample import Halver
+
+DELAY_SECONDS = 30 / 16_000
+"""Half of the filter's 63 taps, less the sample that is there already."""
 
 
 def halved(sound: NDArray[np.int16]) -> NDArray[np.int16]:
     halver = Halver()
-    return np.concatenate([halver.receive([7], frame[None])[0] for frame in sound.reshape(-1, 320)])
+    return np.concatenate([halver.halve([7], frame[None])[0] for frame in sound.reshape(-1, 320)])
 
 
 def wave(hertz: float, seconds: float = 0.4) -> NDArray[np.int16]:
@@ -33,7 +36,7 @@ def test_what_eight_kilohertz_cannot_carry_does_not_come_back_as_something_else(
 
 def test_frames_join_without_a_seam() -> None:
     sound = wave(440)
-    whole = Halver().receive([1], sound[:320][None])
+    whole = Halver().halve([1], sound[:320][None])
     assert whole.shape == (1, 160)
     smooth = np.abs(np.diff(halved(sound).astype(int), 2))[100:]
     assert smooth.max() < 1.2 * 10_000 * (2 * np.pi * 440 / 8_000) ** 2
@@ -42,7 +45,7 @@ def test_frames_join_without_a_seam() -> None:
 def test_streams_do_not_mix() -> None:
     halver = Halver()
     loud, quiet = wave(500)[:320], np.zeros(320, np.int16)
-    halver.receive([1, 2], np.stack([loud, quiet]))
-    assert not halver.receive([2], quiet[None]).any()
-    halver.forget(1)
-    assert not halver.receive([1], quiet[None]).any()
+    halver.halve([1, 2], np.stack([loud, quiet]))
+    assert not halver.halve([2], quiet[None]).any()
+    halver.remove(1)
+    assert not halver.halve([1], quiet[None]).any()

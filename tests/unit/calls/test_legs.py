@@ -13,7 +13,7 @@ from ari_assistant.audio.codec import CODECS
 from ari_assistant.audio.g711 import ULAW
 from ari_assistant.calls.legs import Legs
 from ari_assistant.calls.media_transport import RtpTransport, SocketTransport
-from ari_assistant.media.process.client import MediaUnavailable
+from ari_assistant.media.handle import MediaUnavailable
 from tests.support.telephony import CALLER, FakeAsterisk, FakeMedia
 
 MEDIA, BRIDGE = "aa-em-app.call-1", "aa-br-app.call-1"

@@ -32,7 +32,7 @@ class Stream:
     def set_background(self, pcm: Pcm) -> None:
         self.background = pcm
 
-    def interject(self, pcm: Pcm) -> None:
+    def fill_silence(self, pcm: Pcm) -> None:
         self.interjected.append(pcm)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ari_assistant.dialogue.clauses import ChunkPlan, Clauses, plain, speakable
+from ari_assistant.dialogue.clauses import Chunking, Clauses, plain, speakable
 
 
 def streamed(text: str, size: int = 3) -> list[str]:
@@ -58,10 +58,10 @@ def test_what_cannot_be_spoken_is_left_out() -> None:
 
 
 def test_an_assistants_own_chunk_plan() -> None:
-    plan = ChunkPlan(minimum=5, boundaries=frozenset("."))
+    plan = Chunking(minimum=5, boundaries=frozenset("."))
     clauses = Clauses(plan)
     assert clauses.push("One, two, three. Four five six. ") == ["One, two, three.", "Four five six."]
-    whole = Clauses(ChunkPlan(enabled=False))
+    whole = Clauses(Chunking(enabled=False))
     assert whole.push("One. Two. " * 40) == []
     assert len(whole.finish()) == 1
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ari_assistant.dialogue.rules.config import RulesConfig
 from ari_assistant.dialogue.rules.matcher import Matcher
 from ari_assistant.dialogue.rules.model import RulesModel
-from ari_assistant.dialogue.rules.phrases import Kind, hear
+from ari_assistant.dialogue.rules.phrases import Phrase, phrases_in
 from ari_assistant.dialogue.rules.words import words_of
 from ari_assistant.dialogue.template import render
 from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall
@@ -53,7 +53,7 @@ async def test_of_the_recorded_voices_only_a_goodbye_ends_the_call() -> None:
     ],
 )  # fmt: skip
 def test_a_leave_taking_is_one(said: str) -> None:
-    assert hear(said).kind is Kind.LEAVE
+    assert phrases_in(said).kind is Phrase.LEAVE
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_a_leave_taking_is_one(said: str) -> None:
     ],
 )  # fmt: skip
 def test_what_only_resembles_a_leave_taking_is_none(said: str) -> None:
-    assert hear(said).kind is not Kind.LEAVE
+    assert phrases_in(said).kind is not Phrase.LEAVE
 
 
 @given(st.text(max_size=60))
 def test_a_question_never_takes_leave(said: str) -> None:
-    assert hear(f"{said} goodbye?").kind is not Kind.LEAVE
+    assert phrases_in(f"{said} goodbye?").kind is not Phrase.LEAVE
 
 
 @given(st.text(max_size=300))
@@ -221,7 +221,7 @@ class TestAnOperatorsOwn:
         assert HANGS_UP not in await self.say("Are we through with it?")
 
 
-@pytest.mark.parametrize("listen", [Matcher([["how much is it"]]).find, words_of, hear])
+@pytest.mark.parametrize("listen", [Matcher([["how much is it"]]).find, words_of, phrases_in])
 def test_nothing_that_a_caller_said_is_kept_when_their_call_is_over(listen: Callable[[str], object]) -> None:
     class Said(str):
         pass

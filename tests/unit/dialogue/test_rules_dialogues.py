@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from ari_assistant.dialogue.rules.config import RulesConfig
-from ari_assistant.dialogue.rules.hours import OpeningHours
 from ari_assistant.dialogue.rules.model import RulesModel
 from ari_assistant.dialogue.rules.slots import numbers_in
 from ari_assistant.dialogue.template import render
@@ -196,13 +195,6 @@ async def test_opening_hours(said: str, answer: str) -> None:
 )
 async def test_open_now_depends_on_the_clock_of_the_place(now: str, answer: str) -> None:
     assert await talk("are you open now", now=datetime.fromisoformat(now)) == [answer]
-
-
-def test_is_open() -> None:
-    assert CONFIG.hours is not None
-    hours = OpeningHours(CONFIG.hours)
-    assert hours.is_open(MONDAY)
-    assert not hours.is_open(datetime(2026, 11, 22, 9, 30, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ari_assistant.dialogue.spoken import FormatPlan, format_plan, spoken_form
+from ari_assistant.dialogue.spoken import Formatting, format_plan, spoken_form
 from ari_assistant.vapi.voice import Voice
 
 
-def said(text: str, plan: FormatPlan | None = None) -> str:
-    parts = spoken_form(text, plan or FormatPlan())
+def said(text: str, plan: Formatting | None = None) -> str:
+    parts = spoken_form(text, plan or Formatting())
     assert all(isinstance(part, str) for part in parts)
     return " ".join(str(part) for part in parts)
 
@@ -52,10 +52,10 @@ def test_it_is_written_out(text: str, spoken: str) -> None:
 
 def test_breaks_are_pauses_and_spelled_words_are_letters() -> None:
     parts = spoken_form(
-        'Your code is <spell>AB1</spell><break time="500ms"/> thanks <break time="1s">.', FormatPlan()
+        'Your code is <spell>AB1</spell><break time="500ms"/> thanks <break time="1s">.', Formatting()
     )
     assert parts == ["Your code is A B 1", 0.5, "thanks", 1.0]
-    assert spoken_form('<break time="999s"/>', FormatPlan()) == [10.0]
+    assert spoken_form('<break time="999s"/>', Formatting()) == [10.0]
 
 
 def test_the_plan_of_a_voice() -> None:
@@ -87,5 +87,5 @@ def test_formatting_can_be_switched_off() -> None:
 
 
 def test_other_languages_have_their_own_numbers_and_keep_the_rest() -> None:
-    assert said("Es sind 21 Leute", FormatPlan(language="de")) == "Es sind einundzwanzig Leute"
-    assert said("21", FormatPlan(language="xx")) == "21"
+    assert said("Es sind 21 Leute", Formatting(language="de")) == "Es sind einundzwanzig Leute"
+    assert said("21", Formatting(language="xx")) == "21"

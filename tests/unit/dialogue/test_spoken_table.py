@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_assistant.dialogue.clauses import Clauses
-from ari_assistant.dialogue.spoken import FormatPlan, spoken_form
+from ari_assistant.dialogue.spoken import Formatting, spoken_form
 
 _TABLE = yaml.safe_load((Path(__file__).parents[2] / "captures" / "spoken_forms.yaml").read_text(encoding="utf-8"))
 
 
 def said(text: str) -> str:
-    return " ".join(str(part) for part in spoken_form(text, FormatPlan()))
+    return " ".join(str(part) for part in spoken_form(text, Formatting()))
 
 
 @pytest.mark.parametrize(("text", "spoken"), _TABLE["tuned"])
@@ -40,7 +40,7 @@ def test_as_a_stream_nothing_is_cut_within_what_is_said_as_one(text: str, spoken
 
 @given(st.text(st.sampled_from("0123456789-–−.,:/%$€£¢°½#&@+x=' apmTZkMSt\n"), max_size=60))
 def test_whatever_is_written_something_is_said_of_it(text: str) -> None:
-    parts = spoken_form(text, FormatPlan())
+    parts = spoken_form(text, Formatting())
     assert bool(parts) == any(letter.isalnum() for letter in text)
     assert not any(letter.isdecimal() and not letter.isascii() for part in parts for letter in str(part))
 
@@ -61,14 +61,14 @@ def test_a_long_row_of_digits_is_said_digit_by_digit() -> None:
     ],
 )
 def test_each_formatter_can_be_had_alone(formatters: list[str], spoken: str) -> None:
-    plan = FormatPlan(formatters=frozenset(formatters))
+    plan = Formatting(formatters=frozenset(formatters))
     assert spoken_form("Dr. Lee, 3 pm, $5, 5%, Baker St.", plan) == [spoken]
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "es"])
 @pytest.mark.parametrize("text", [text for text, _ in _TABLE["tuned"]])
 def test_no_other_language_gets_english_words(text: str, language: str) -> None:
-    spoken = " ".join(map(str, spoken_form(text, FormatPlan(language=language)))).lower().split()
+    spoken = " ".join(map(str, spoken_form(text, Formatting(language=language)))).lower().split()
     new = {word.strip(".,") for word in spoken} - {word.strip(".,") for word in text.lower().split()}
     assert not new & {
         "to",
@@ -87,7 +87,7 @@ def test_no_other_language_gets_english_words(text: str, language: str) -> None:
 
 def test_a_number_is_written_as_its_language_writes_it() -> None:
     def german(text: str) -> str:
-        return " ".join(map(str, spoken_form(text, FormatPlan(language="de"))))
+        return " ".join(map(str, spoken_form(text, Formatting(language="de"))))
 
     assert german("1.234,5 Liter") == "eintausendzweihundertvierunddreißig Komma fünf Liter"
     assert german("2,5 Liter") == "zwei Komma fünf Liter"

@@ -18,10 +18,11 @@ import pytest
 from numpy.typing import NDArray
 
 from ari_assistant.audio.g711 import ULAW
-from ari_assistant.media.handle import MediaStream
-from ari_assistant.media.process.client import MediaPlane, MediaUnavailable
-from ari_assistant.media.rtp.packet import RtpPacket, RtpSender
+from ari_assistant.media.handle import MediaStream, MediaUnavailable
+from ari_assistant.media.process.client import MediaPlane
+from ari_assistant.media.rtp.packet import RtpPacket
 from ari_assistant.telemetry import get_logger
+from tests.support.rtp_sender import RtpSender
 from tests.support.tones import loudest, tone
 
 

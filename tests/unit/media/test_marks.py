@@ -13,7 +13,7 @@ def ramp(start: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
 
 def test_audio_goes_in_pieces_of_a_tenth_of_a_second_with_a_mark_behind_each() -> None:
     marks = Marks(8_000)
-    pieces = marks.play(ramp(0, 2_000))
+    pieces = marks.push(ramp(0, 2_000))
     assert [piece.pcm.size for piece in pieces] == [800, 800, 320]
     assert marks.processed(pieces[0].mark) is not None
     found = marks.processed(pieces[2].mark)
@@ -25,8 +25,8 @@ def test_audio_goes_in_pieces_of_a_tenth_of_a_second_with_a_mark_behind_each() -
 
 def test_less_than_a_frame_waits_for_more_or_is_filled_up() -> None:
     marks = Marks(8_000)
-    assert marks.play(ramp(0, 100)) == []
-    pieces = marks.play(ramp(100, 100))
+    assert marks.push(ramp(0, 100)) == []
+    pieces = marks.push(ramp(100, 100))
     assert [piece.pcm.tolist() for piece in pieces] == [ramp(0, 160).tolist()]
     assert marks.rest_is_due
     (rest,) = marks.rest()
@@ -40,10 +40,10 @@ def test_less_than_a_frame_waits_for_more_or_is_filled_up() -> None:
 
 def test_a_mark_of_before_a_flush_says_nothing() -> None:
     marks = Marks(16_000)
-    before = marks.play(ramp(0, 3_200))
+    before = marks.push(ramp(0, 3_200))
     marks.flush()
     assert marks.idle
-    after = marks.play(ramp(0, 1_600))
+    after = marks.push(ramp(0, 1_600))
     assert marks.processed(before[0].mark) is None
     assert marks.processed("nonsense") is None
     found = marks.processed(after[0].mark)
@@ -58,7 +58,7 @@ def test_whatever_the_sizes_every_sample_goes_out_once_and_in_order(sizes: list[
     given_ = 0
     last = None
     for size in sizes:
-        for piece in marks.play(ramp(given_, size)):
+        for piece in marks.push(ramp(given_, size)):
             assert piece.pcm.size % 160 == 0
             sent += piece.pcm.tolist()
             last = piece.mark

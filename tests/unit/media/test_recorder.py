@@ -10,11 +10,27 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ari_assistant.audio.codec import CODECS
+from ari_assistant.audio.codec import CODECS, Codec
 from ari_assistant.audio.g711 import ULAW
 from ari_assistant.audio.stereo import ASSISTANT, CALLER
-from ari_assistant.media.process.recorder import Recorder, Recording, RecordingMemory
+from ari_assistant.media.process.recorder import Recorder, Recording
+from ari_assistant.media.rtp.recording_queue import RecordingMemory
 from tests.support.tones import loudest, tone
+
+
+class Clock:
+    """Implements `recorder.Clock`."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+
+
+def at_position(ticks: int, path: Path, codec: Codec = ULAW) -> Recording:
+    """A recording whose call has come so far."""
+    clock = Clock()
+    recording = Recording(path, codec, clock)
+    clock.ticks = ticks
+    return recording
 
 
 def stored(path: Path) -> NDArray[np.int16]:
@@ -36,11 +52,11 @@ def put_tone(recording: Recording, side: int, hertz: float, at: int, seconds: fl
 
 
 def test_both_sides_lie_where_they_were_said_and_the_file_can_be_opened_after_every_write(tmp_path: Path) -> None:
-    now = [0]
-    recording = Recording(tmp_path / "calls" / "one.wav", ULAW, position=lambda: now[0])
+    clock = Clock()
+    recording = Recording(tmp_path / "calls" / "one.wav", ULAW, clock)
     put_tone(recording, ASSISTANT, 500, 0, 0.2)
     put_tone(recording, CALLER, 1500, 3_200, 0.2)
-    now[0] = 8_000
+    clock.ticks = 8_000
     recording.write()
     assert len(stored(recording.path)) == 4_000, "half a second behind"
     put_tone(recording, CALLER, 900, 4_800, 0.1)  # late, and still in time
@@ -55,7 +71,7 @@ def test_both_sides_lie_where_they_were_said_and_the_file_can_be_opened_after_ev
 
 
 def test_wideband_calls_are_recorded_wide(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "wide.wav", CODECS["g722"], position=lambda: 8_000)
+    recording = at_position(8_000, tmp_path / "wide.wav", CODECS["g722"])
     recording.queue.put(CALLER, 160, np.full(320, 7, np.int16))
     write_all(recording)
     with wave.open(str(recording.path)) as file:
@@ -65,7 +81,7 @@ def test_wideband_calls_are_recorded_wide(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_stood_still_for_a_minute_loses_nothing(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "slow.wav", ULAW, position=lambda: 60 * 8_000)
+    recording = at_position(60 * 8_000, tmp_path / "slow.wav")
     for at in range(0, 60 * 8_000, 160):
         recording.queue.put(CALLER, at, bytes([at // 8_000]) * 160)
     write_all(recording)
@@ -76,7 +92,7 @@ def test_a_disk_that_stood_still_for_a_minute_loses_nothing(tmp_path: Path) -> N
 
 def test_a_disk_that_cannot_be_written_is_remembered_and_disturbs_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    recording = Recording(tmp_path / "file" / "one.wav", ULAW, position=lambda: 16_000)
+    recording = at_position(16_000, tmp_path / "file" / "one.wav")
     recording.queue.put(CALLER, 0, bytes(160))
     recording.write()
     assert recording.fault is not None
@@ -89,7 +105,7 @@ def test_a_disk_that_cannot_be_written_is_remembered_and_disturbs_nobody(tmp_pat
 def test_a_call_without_audio_leaves_an_empty_file(tmp_path: Path) -> None:
     recorder = Recorder()
     recorder.start()
-    recording = Recording(tmp_path / "empty.wav", ULAW, position=lambda: 0)
+    recording = at_position(0, tmp_path / "empty.wav")
     done = threading.Event()
     recorder.begin(recording)
     recorder.finish(recording, lambda _: done.set())
@@ -100,7 +116,7 @@ def test_a_call_without_audio_leaves_an_empty_file(tmp_path: Path) -> None:
 
 def test_the_recorder_closes_what_is_open_when_it_stops(tmp_path: Path) -> None:
     recorder = Recorder()
-    recording = Recording(tmp_path / "open.wav", ULAW, position=lambda: 1_600)
+    recording = at_position(1_600, tmp_path / "open.wav")
     put_tone(recording, CALLER, 700, 0, 0.2)
     recorder.begin(recording)
     recorder.start()
@@ -111,8 +127,8 @@ def test_the_recorder_closes_what_is_open_when_it_stops(tmp_path: Path) -> None:
 class SlowDisk(Recording):
     """A file whose first write of audio returns when `free` is set."""
 
-    def __init__(self, path: Path, **options: Any) -> None:
-        super().__init__(path, ULAW, **options)
+    def __init__(self, path: Path, clock: Clock, *, memory: RecordingMemory) -> None:
+        super().__init__(path, ULAW, clock, memory=memory)
         self.free = threading.Event()
         self.stuck = threading.Event()
 
@@ -142,13 +158,13 @@ class SlowDisk(Recording):
 
 def test_a_recording_is_written_while_other_calls_end_one_after_the_other(tmp_path: Path) -> None:
     recorder = Recorder()
-    goes_on = Recording(tmp_path / "goes-on.wav", ULAW, position=lambda: 16_000)
+    goes_on = at_position(16_000, tmp_path / "goes-on.wav")
     put_tone(goes_on, CALLER, 700, 0, 2.0)
     recorder.begin(goes_on)
     recorder.start()
     ended, give_up = 0, time.monotonic() + 10
     while goes_on.queue.parts and time.monotonic() < give_up:
-        other = Recording(tmp_path / "other.wav", ULAW, position=lambda: 160)
+        other = at_position(160, tmp_path / "other.wav")
         done = threading.Event()
         recorder.begin(other)
         recorder.finish(other, lambda _, done=done: done.set())  # type: ignore[misc]
@@ -160,10 +176,11 @@ def test_a_recording_is_written_while_other_calls_end_one_after_the_other(tmp_pa
 
 
 def test_what_waits_for_a_disk_that_is_stuck_is_bounded_and_what_is_dropped_is_told(tmp_path: Path) -> None:
-    now = [16_000]
+    clock = Clock()
     recorder = Recorder()
     memory = RecordingMemory(limit=200 * 320)  # two hundred parts of 20 ms
-    stuck = SlowDisk(tmp_path / "stuck.wav", position=lambda: now[0], memory=memory)
+    stuck = SlowDisk(tmp_path / "stuck.wav", clock, memory=memory)
+    clock.ticks = 16_000
     put_tone(stuck, CALLER, 700, 0, 2.0)
     recorder.begin(stuck)
     recorder.start()
@@ -172,7 +189,7 @@ def test_what_waits_for_a_disk_that_is_stuck_is_bounded_and_what_is_dropped_is_t
     put_tone(stuck, CALLER, 700, 16_000, 8.0)
     assert memory.used <= 200 * 320
     assert len(stuck.queue.parts) == 200
-    now[0] = 80_000
+    clock.ticks = 80_000
     lost = 400 - (200 - waiting)
     assert stuck.queue.dropped_ticks == lost * 160
     stuck.free.set()
@@ -192,7 +209,7 @@ def test_what_waits_for_a_disk_that_is_stuck_is_bounded_and_what_is_dropped_is_t
 def test_after_a_long_stall_a_recording_is_caught_up_in_parts_so_that_others_have_their_turn(
     tmp_path: Path,
 ) -> None:
-    recording = Recording(tmp_path / "behind.wav", ULAW, position=lambda: 100 * 8_000)
+    recording = at_position(100 * 8_000, tmp_path / "behind.wav")
     put_tone(recording, CALLER, 700, 0, 100.0)
     recording.end()
     assert [recording.write() for _ in range(5)] == [True, True, True, False, False]
@@ -204,17 +221,18 @@ def test_after_a_long_stall_a_recording_is_caught_up_in_parts_so_that_others_hav
 
 
 def test_a_recording_ends_where_its_call_ended_however_late_it_is_written(tmp_path: Path) -> None:
-    now = [8_000]
-    recording = Recording(tmp_path / "late.wav", ULAW, position=lambda: now[0])
+    clock = Clock()
+    recording = Recording(tmp_path / "late.wav", ULAW, clock)
+    clock.ticks = 8_000
     put_tone(recording, CALLER, 700, 0, 1.0)
     recording.end()
-    now[0] = 80_000
+    clock.ticks = 80_000
     write_all(recording)
     assert len(stored(recording.path)) == 8_000
 
 
 def test_audio_that_comes_too_late_for_its_place_is_counted(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "late.wav", ULAW, position=lambda: 16_000)
+    recording = at_position(16_000, tmp_path / "late.wav")
     recording.write()
     put_tone(recording, CALLER, 700, 0, 0.1)
     write_all(recording)

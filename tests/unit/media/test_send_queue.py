@@ -22,66 +22,66 @@ SMOOTH = 3_500
 """What a step may be where two such tones fade into each other, µ-law's own steps included."""
 
 
-def heard(outlet: SendQueue, frames: int) -> Pcm:
+def heard(queue: SendQueue, frames: int) -> Pcm:
     """The next frames, as the far end decodes them."""
-    codec = outlet._codec
-    return np.concatenate([codec.decoder().decode(outlet.pop() or codec.silent_payload) for _ in range(frames)])
+    codec = queue._codec
+    return np.concatenate([codec.decoder().decode(queue.pop() or codec.silent_payload) for _ in range(frames)])
 
 
-def outlet_of(codec: str = "ulaw") -> SendQueue:
+def queue_of(codec: str = "ulaw") -> SendQueue:
     return SendQueue(CODECS[codec])
 
 
-def flush(outlet: SendQueue) -> None:
-    outlet.flush(outlet.epoch + 1)
+def flush(queue: SendQueue) -> None:
+    queue.flush(queue.epoch + 1)
 
 
-def barge_in(outlet: SendQueue) -> Pcm:
-    outlet.play(LOUD)
-    before = heard(outlet, 3)
-    flush(outlet)
-    return np.concatenate([before, heard(outlet, 2)])
+def barge_in(queue: SendQueue) -> Pcm:
+    queue.push(LOUD)
+    before = heard(queue, 3)
+    flush(queue)
+    return np.concatenate([before, heard(queue, 2)])
 
 
-def next_reply_over_a_cut_one(outlet: SendQueue) -> Pcm:
-    outlet.play(LOUD[20:])
-    before = heard(outlet, 3)
-    flush(outlet)
-    outlet.play(LOUD[20:])
-    return np.concatenate([before, heard(outlet, 2)])
+def next_reply_over_a_cut_one(queue: SendQueue) -> Pcm:
+    queue.push(LOUD[20:])
+    before = heard(queue, 3)
+    flush(queue)
+    queue.push(LOUD[20:])
+    return np.concatenate([before, heard(queue, 2)])
 
 
-def held_and_resumed_amid_a_word(outlet: SendQueue) -> Pcm:
-    outlet.play(LOUD)
-    before = heard(outlet, 3)
-    flush(outlet)
-    between = heard(outlet, 5)
-    outlet.play(LOUD[460:])
-    return np.concatenate([before, between, heard(outlet, 3)])
+def held_and_resumed_amid_a_word(queue: SendQueue) -> Pcm:
+    queue.push(LOUD)
+    before = heard(queue, 3)
+    flush(queue)
+    between = heard(queue, 5)
+    queue.push(LOUD[460:])
+    return np.concatenate([before, between, heard(queue, 3)])
 
 
-def end_within_a_frame(outlet: SendQueue) -> Pcm:
-    outlet.play(LOUD[: 2 * 160 + 140])
-    return heard(outlet, 4)
+def end_within_a_frame(queue: SendQueue) -> Pcm:
+    queue.push(LOUD[: 2 * 160 + 140])
+    return heard(queue, 4)
 
 
-def end_with_a_frame(outlet: SendQueue) -> Pcm:
-    outlet.play(LOUD[20 : 20 + 160])
-    return heard(outlet, 3)
+def end_with_a_frame(queue: SendQueue) -> Pcm:
+    queue.push(LOUD[20 : 20 + 160])
+    return heard(queue, 3)
 
 
-def hum_cut_by_a_reply(outlet: SendQueue) -> Pcm:
-    outlet.interject(LOUD[:800])
-    before = heard(outlet, 2)
-    outlet.play(LOUD[20:200])
-    return np.concatenate([before, heard(outlet, 6)])
+def hum_cut_by_a_reply(queue: SendQueue) -> Pcm:
+    queue.fill_silence(LOUD[:800])
+    before = heard(queue, 2)
+    queue.push(LOUD[20:200])
+    return np.concatenate([before, heard(queue, 6)])
 
 
-def hum_flushed(outlet: SendQueue) -> Pcm:
-    outlet.interject(LOUD[20:1600])
-    before = heard(outlet, 2)
-    flush(outlet)
-    return np.concatenate([before, heard(outlet, 2)])
+def hum_flushed(queue: SendQueue) -> Pcm:
+    queue.fill_silence(LOUD[20:1600])
+    before = heard(queue, 2)
+    flush(queue)
+    return np.concatenate([before, heard(queue, 2)])
 
 
 @pytest.mark.parametrize("codec", ["ulaw", "alaw"])
@@ -93,33 +93,33 @@ def hum_flushed(outlet: SendQueue) -> Pcm:
     ],
 )  # fmt: skip
 def test_no_cut_clicks(scene: Callable[[SendQueue], Pcm], codec: str) -> None:
-    assert largest_step(scene(outlet_of(codec))) < SMOOTH
+    assert largest_step(scene(queue_of(codec))) < SMOOTH
 
 
 def test_a_cut_takes_five_milliseconds_and_no_more() -> None:
-    outlet = outlet_of()
-    outlet.play(LOUD)
-    heard(outlet, 3)
-    flush(outlet)
-    after = heard(outlet, 2)
+    queue = queue_of()
+    queue.push(LOUD)
+    heard(queue, 3)
+    flush(queue)
+    after = heard(queue, 2)
     assert after[:40].any()
     assert not after[40:].any()
-    assert outlet.idle
-    assert outlet.played == 0, "what fades is not counted as heard"
+    assert queue.idle
+    assert queue.played == 0, "what fades is not counted as heard"
 
 
 def test_what_begins_softly_is_sent_as_it_is() -> None:
-    outlet = outlet_of()
-    outlet.play(LOUD)
+    queue = queue_of()
+    queue.push(LOUD)
     ulaw = CODECS["ulaw"]
-    assert outlet.pop() == ulaw.encoder().encode(LOUD[:160])
+    assert queue.pop() == ulaw.encoder().encode(LOUD[:160])
 
 
 def test_a_cut_with_a_background_leaves_the_background_whole() -> None:
-    with_voice, alone = outlet_of(), outlet_of()
-    for outlet in (with_voice, alone):
-        outlet.background = _Hum()  # type: ignore[assignment]
-    with_voice.play(LOUD)
+    with_voice, alone = queue_of(), queue_of()
+    for queue in (with_voice, alone):
+        queue.background = _Hum()  # type: ignore[assignment]
+    with_voice.push(LOUD)
     heard(with_voice, 3)
     heard(alone, 3)
     flush(with_voice)
@@ -142,7 +142,7 @@ class _Hum:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("play"), st.integers(0, 700), st.integers(1, 700)),
-        st.tuples(st.just("interject"), st.integers(0, 700), st.integers(1, 400)),
+        st.tuples(st.just("fill_silence"), st.integers(0, 700), st.integers(1, 400)),
         st.tuples(st.just("flush")),
         st.tuples(st.just("pop"), st.integers(1, 4)),
     ),
@@ -154,16 +154,16 @@ STEPS = st.lists(
 def test_whatever_is_ordered_no_step_is_heard_but_where_two_chunks_were_given_as_one(
     steps: list[tuple[Any, ...]], codec: str
 ) -> None:
-    outlet = outlet_of(codec)
+    queue = queue_of(codec)
     parts = [np.zeros(0, np.int16)]
     for step in steps:
         match step:
-            case ("play", at, size) if not outlet.speaking:
-                outlet.play(LOUD[at : at + size])
-            case ("interject", at, size) if not outlet.speaking:
-                outlet.interject(LOUD[at - at % 80 : at - at % 80 + -(-size // 160) * 160])
+            case ("play", at, size) if not queue.speaking:
+                queue.push(LOUD[at : at + size])
+            case ("fill_silence", at, size) if not queue.speaking:
+                queue.fill_silence(LOUD[at - at % 80 : at - at % 80 + -(-size // 160) * 160])
             case ("flush",):
-                flush(outlet)
+                flush(queue)
             case ("pop", count):
-                parts.append(heard(outlet, count))
-    assert largest_step(np.concatenate([*parts, heard(outlet, 12)])) < SMOOTH
+                parts.append(heard(queue, count))
+    assert largest_step(np.concatenate([*parts, heard(queue, 12)])) < SMOOTH

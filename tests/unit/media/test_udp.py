@@ -47,7 +47,7 @@ def hosts() -> list[str]:
 
 def received(made: BatchSocket) -> Datagrams:
     assert select.select([made], [], [], 5)[0]
-    datagrams = made.receive()
+    datagrams = made.receive_datagrams()
     assert datagrams is not None
     return datagrams
 
@@ -87,7 +87,7 @@ def test_many_datagrams_are_read_at_once_in_order_with_their_times(batched: bool
         assert datagrams.data[:, 0].tolist() == list(range(50))
         assert set(datagrams.sources) == {packed_address(*sender.getsockname())}
     assert datagrams.arrivals == sorted(datagrams.arrivals)
-    assert made.receive() is None
+    assert made.receive_datagrams() is None
 
 
 def test_a_row_that_cannot_be_sent_keeps_the_others_from_nothing(batched: bool, bound: Bound) -> None:
@@ -96,7 +96,6 @@ def test_a_row_that_cannot_be_sent_keeps_the_others_from_nothing(batched: bool, 
     for address in (packed_address("203.0.113.1", 0), packed_address(*far.address)):
         made.aim(rows.add(payload_type=0, ssrc=1, number=1, timestamp=0), address)
     assert made.send(0, 2) == 1
-    assert made.errors == 1
     assert received(far).lengths == [172]
 
 

@@ -18,7 +18,7 @@ from ari_assistant.calls.live import LiveCalls
 from ari_assistant.config.ports import free_tcp_port
 from ari_assistant.config.settings import Settings
 from ari_assistant.fault import Fault, faults_in
-from ari_assistant.media.process.client import MediaUnavailable
+from ari_assistant.media.handle import MediaUnavailable
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.server import server as server_module
 from ari_assistant.server import wiring

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, select, text
@@ -241,7 +242,7 @@ async def test_migrations_make_the_tables_of_the_models_and_take_them_back(url: 
     engine = create_engine(database.database_url(url).replace("+aiosqlite", ""))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    await database.migrate_back(url)
+    await asyncio.to_thread(command.downgrade, database._config(url), "base")
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     engine.dispose()
 
