@@ -30,9 +30,10 @@ from tests.support.assistants import ASSISTANTS
 from tests.support.caller_voice import CallerVoice, read_wav, write_wav
 from tests.support.front_desk import judged
 from tests.support.linphone import found_in, linphone_call, linphone_lacks
+from tests.support.ports import free_port
 from tests.support.postgres import postgres_server, postgres_tools
 from tests.support.raw_sip import raw_call
-from tests.support.running_server import RunningServer, free_sip_port
+from tests.support.running_server import RunningServer
 from tests.support.webhook import webhook_server
 
 console = Console(width=110)
@@ -119,7 +120,7 @@ def first_word(calls: int) -> None:
     async def one(running: RunningServer, folder: Path) -> tuple[float, float]:
         uri = running.uri("banana")
         mic = write_wav(folder.with_suffix(".wav"), np.zeros(30 * SAMPLE_RATE, np.int16))
-        async with linphone_call(uri, folder, port=running.sip_port + 1, says=mic) as call:
+        async with linphone_call(uri, folder, port=free_port(), says=mic) as call:
             await asyncio.sleep(3.5)
         record = await running.ended_call("banana")
         sent = read_wav(running.folder / f"data/recordings/{record['id']}.wav")[:, 1]
@@ -338,7 +339,7 @@ def start(cold: bool) -> None:
     subprocess.run(["git", "clone", "-q", ".", clone], check=True)
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("ARI_ASSISTANT_", "VIRTUAL_ENV"))},
-        "ARI_ASSISTANT_SIP_PORT": str(free_sip_port()),
+        "ARI_ASSISTANT_SIP_PORT": str(free_port()),
         "ARI_ASSISTANT_API_PORT": str(free_tcp_port()),
         "ARI_ASSISTANT_RTP_PORTS": "41000-41099",
         **({"XDG_CACHE_HOME": str(folder / "cache"), "PIP_NO_CACHE_DIR": "1"} if cold else {}),

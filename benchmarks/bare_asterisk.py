@@ -12,8 +12,7 @@ import aiohttp
 from ari_assistant.asterisk.instance import InstanceOptions, new_password, render_instance
 from ari_assistant.asterisk.obtain import obtain
 from ari_assistant.asterisk.process import AsteriskProcess, stop
-from ari_assistant.config.ports import free_tcp_port
-from tests.support.running_server import free_sip_port
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ async def bare_asterisk(
 ) -> AsyncGenerator[BareAsterisk, None]:
     """With these modules and lines of the context `from-sip` more; every other extension goes to the application."""
     binary = obtain("auto", lambda *_: None)
-    sip_port, ari_port, password = free_sip_port(), free_tcp_port(), new_password()
+    sip_port, ari_port, password = free_port(), free_port(), new_password()
     options = InstanceOptions(
         sip_host="127.0.0.1", sip_port=sip_port, rtp_first=rtp_first, rtp_last=rtp_first + 1_999, ari_port=ari_port,
         ari_username="bench", ari_password=password, app="bench", media_address="127.0.0.1",

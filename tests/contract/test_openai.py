@@ -14,11 +14,11 @@ import pytest
 from aiohttp import web
 from openai import AsyncOpenAI
 
-from ari_assistant.config.ports import free_tcp_port
 from ari_assistant.providers.errors import ProviderError, ProviderRejected, ProviderTimeout, ProviderUnavailable
 from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
 from ari_assistant.providers.openai import OpenAIModel, base_url
 from tests.support.chat_server import ChatServer, chat_server, chunk, stream
+from tests.support.ports import free_port
 
 ASK = ModelRequest([ChatMessage("system", "Be brief."), ChatMessage("user", "Hello?")], temperature=0.2)
 
@@ -164,7 +164,7 @@ def llama() -> Iterator[str]:
     parameters.n_ctx = 1024
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
-    parameters.port = free_tcp_port()
+    parameters.port = free_port()
     server = xllamacpp.Server(parameters)
     address = server.listening_address
     yield f"{address}/v1" if str(address).startswith("http") else f"http://{address}/v1"

@@ -15,9 +15,11 @@ from tests.support.assistants import ASSISTANTS
 from tests.support.raw_sip import raw_call
 from tests.support.running_server import RunningServer
 
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+
 
 @pytest.fixture(scope="module")
-def small_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path_factory.mktemp("small"), ASSISTANTS, max_calls="1")
     running.start()
     yield running
@@ -33,44 +35,44 @@ async def idle(running: RunningServer) -> None:
 
 
 async def test_above_the_limit_a_caller_gets_503_and_the_next_one_after_it_is_served(
-    small_house: RunningServer,
+    small_server: RunningServer,
 ) -> None:
-    async with raw_call("banana", small_house.sip_port) as first:
+    async with raw_call("banana", small_server.sip_port) as first:
         assert await first.final() == 200
         first.acknowledge()
-        async with raw_call("banana", small_house.sip_port) as second:
+        async with raw_call("banana", small_server.sip_port) as second:
             assert await second.final() == 503
-    await idle(small_house)
-    async with raw_call("banana", small_house.sip_port) as third:
+    await idle(small_server)
+    async with raw_call("banana", small_server.sip_port) as third:
         assert await third.final() == 200
         third.acknowledge()
-    assert len(small_house.logged("call_not_admitted")) == 1
-    _, health = await small_house.api("GET", "/health")
+    assert len(small_server.logged("call_not_admitted")) == 1
+    _, health = await small_server.api("GET", "/health")
     assert health["admission"]["refused"] == 1
     assert health["admission"]["limit"] == 1
 
 
-async def test_a_number_with_a_fallback_sends_them_there(small_house: RunningServer) -> None:
+async def test_a_number_with_a_fallback_sends_them_there(small_server: RunningServer) -> None:
     body = {
         "provider": "vapi",
         "sipUri": "sip:overflow@localhost",
         "fallbackDestination": {"type": "sip", "sipUri": "sip:queue@192.0.2.7"},
     }
-    await small_house.created("/phone-number", body)
-    await idle(small_house)
-    async with raw_call("banana", small_house.sip_port) as first:
+    await small_server.created("/phone-number", body)
+    await idle(small_server)
+    async with raw_call("banana", small_server.sip_port) as first:
         assert await first.final() == 200
         first.acknowledge()
-        async with raw_call("overflow", small_house.sip_port) as second:
+        async with raw_call("overflow", small_server.sip_port) as second:
             assert await second.final() == 302
             assert b"sip:queue@192.0.2.7" in second.last
-    await small_house.assert_clean()
+    await small_server.assert_clean()
 
 
 def media_process(running: RunningServer) -> psutil.Process:
     assert running.process is not None
     for child in psutil.Process(running.process.pid).children(recursive=True):
-        if any("media.worker" in part for part in child.cmdline()):
+        if any("media.process.worker" in part for part in child.cmdline()):
             return child
     raise AssertionError("no media process")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,11 @@ from tests.support.webhook import Webhook
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
 POLITE = "nobody can take your call right now"
-_users = itertools.count(1)
 
 
 async def number(running: RunningServer, webhook: Webhook, **more: Any) -> str:
     """A new number that asks the webhook; returns its user."""
-    user = f"dynamic{next(_users)}"
-    body = {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "serverUrl": webhook.url, **more}
-    created = await running.created("/phone-number", body)
-    assert created["assistantId"] is None
-    return user
+    return await running.new_number(serverUrl=webhook.url, **more)
 
 
 async def test_a_transient_assistant_answers_with_the_variables_of_the_headers(

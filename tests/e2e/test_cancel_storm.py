@@ -15,7 +15,7 @@ from tests.support.cancel_storm import cancel_storm
 from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.alone, pytest.mark.timeout(180)]
 
 RINGING, REFUSED, SECONDS = 300, 1_700, 36
 """Those that ring cost the server a webhook and a record each; those to a number that is not there cost little."""

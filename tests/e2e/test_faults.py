@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from ari_assistant.config.ports import free_tcp_port, locked_directory
+from ari_assistant.config.ports import locked_directory
 from ari_assistant.data_directory import DataDirectory
 from tests.support.fake_ari import fake_ari
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
 
@@ -184,7 +185,7 @@ def start(
 @pytest.mark.parametrize("name", CASES)
 def test_a_fault_is_a_sentence_with_its_cure(tmp_path: Path, name: str) -> None:
     case = CASES[name]
-    settings = {"sip_host": "127.0.0.1", "sip_port": str(free_tcp_port()), "api_port": str(free_tcp_port())}
+    settings = {"sip_host": "127.0.0.1", "sip_port": str(free_port()), "api_port": str(free_port())}
     settings |= case.settings
     for file, text in case.files.items():
         (tmp_path / file).write_text(text)
@@ -207,7 +208,7 @@ def test_a_fault_is_a_sentence_with_its_cure(tmp_path: Path, name: str) -> None:
 
 async def test_a_password_that_asterisk_refuses_and_a_name_that_another_takes(tmp_path: Path) -> None:
     async with fake_ari() as fake:
-        settings = {"api_port": str(free_tcp_port()), "asterisk": fake.credentials.url}
+        settings = {"api_port": str(free_port()), "asterisk": fake.credentials.url}
         settings |= {"ari_username": fake.credentials.username, "ari_password": "wrong"}
         process = start(tmp_path, RUN, settings)
         out, err = await asyncio.to_thread(process.communicate)
@@ -227,10 +228,21 @@ async def test_a_password_that_asterisk_refuses_and_a_name_that_another_takes(tm
         assert "ARI_ASSISTANT_ARI_APP" in err
 
 
+@contextmanager
+def handed_on(hang_up: signal.Handlers) -> Iterator[None]:
+    """What is started inside inherits this of SIGHUP, however the tests themselves were started."""
+    before = signal.signal(signal.SIGHUP, hang_up)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_closed_terminal_ends_the_program_as_sigterm_does(tmp_path: Path, number: int) -> None:
-    settings = {"api_port": str(free_tcp_port()), **FOREIGN}
-    process = start(tmp_path, RUN, settings)
+    settings = {"api_port": str(free_port()), **FOREIGN}
+    with handed_on(signal.SIG_DFL):
+        process = start(tmp_path, RUN, settings)
     assert process.stderr is not None
     for line in process.stderr:
         if "ari_unreachable" in line:
@@ -243,12 +255,9 @@ def test_a_closed_terminal_ends_the_program_as_sigterm_does(tmp_path: Path, numb
 
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
-    settings = {"api_port": str(free_tcp_port()), **FOREIGN}
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` hands it on
-    try:
+    settings = {"api_port": str(free_port()), **FOREIGN}
+    with handed_on(signal.SIG_IGN):  # as `nohup` does
         process = start(tmp_path, RUN, settings)
-    finally:
-        signal.signal(signal.SIGHUP, before)
     assert process.stderr is not None
     while "ari_unreachable" not in process.stderr.readline():
         pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,7 +19,6 @@ from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
-_users = itertools.count(1)
 LONG = (
     "Welcome to our office, this is a very long greeting that goes on and on because nobody has ever shortened it,"
     " and that a caller may well put on hold before it has come to its end."
@@ -28,14 +26,7 @@ LONG = (
 
 
 async def number(running: RunningServer, webhook: Webhook, **assistant: Any) -> str:
-    created = await running.created(
-        "/assistant", {"firstMessage": LONG, "server": {"url": webhook.url}, **assistant}
-    )
-    user = f"hold{next(_users)}"
-    await running.created(
-        "/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": created["id"]}
-    )
-    return user
+    return await running.new_number({"firstMessage": LONG, "server": {"url": webhook.url}, **assistant})
 
 
 class Ear(asyncio.DatagramProtocol):

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from ari_assistant.phone.line import place_call
 from tests.support.caller_voice import CallerVoice, sounds_like
-from tests.support.chat_server import ChatServer, chat_server
+from tests.support.chat_server import ChatServer
 from tests.support.listening import ask, heard_something, speaking
 from tests.support.running_server import RunningServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
 
-@pytest.fixture
-async def chat() -> AsyncGenerator[ChatServer, None]:
-    async with chat_server() as server:
-        yield server
-
-
-async def number(running: RunningServer, chat: ChatServer, user: str) -> str:
-    assistant = await running.created(
-        "/assistant",
-        {
-            "firstMessage": "Hello {{first_name}}.",
-            "model": {
-                "provider": "custom-llm",
-                "url": chat.url,
-                "model": "mine",
-                "messages": [{"role": "system", "content": "You speak with {{first_name}}."}],
-            },
-        },
-    )
-    await running.created(
-        "/phone-number",
-        {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": assistant["id"]},
-    )
-    return running.uri(user)
+async def number(running: RunningServer, chat: ChatServer) -> str:
+    """The URI of a new number whose callers speak with the model."""
+    prompt = {"role": "system", "content": "You speak with {{first_name}}."}
+    assistant = {"firstMessage": "Hello {{first_name}}.", "model": chat.model(messages=[prompt])}
+    return running.uri(await running.new_number(assistant))
 
 
 async def test_the_reply_is_spoken_while_it_is_still_being_made(
@@ -55,7 +35,7 @@ async def test_the_reply_is_spoken_while_it_is_still_being_made(
         return response
 
     chat.behaviour = slowly
-    uri = await number(running, chat, "llm1")
+    uri = await number(running, chat)
     async with place_call(uri, headers=["X-First_Name: John"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
@@ -75,7 +55,7 @@ async def test_an_interruption_cancels_the_model_and_it_is_told_only_what_was_he
     running: RunningServer, voices: CallerVoice, chat: ChatServer, heard: Path
 ) -> None:
     chat.behaviour = chat.says(*["This story goes on for ever and ever, my friend. "] * 60, pause=0.5)
-    uri = await number(running, chat, "llm2")
+    uri = await number(running, chat)
     async with place_call(uri, headers=["X-First_Name: Amy"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)
@@ -101,7 +81,7 @@ async def test_a_model_that_fails_is_apologised_for_and_asked_again(
         request.transport.abort()
 
     chat.behaviour = broken
-    uri = await number(running, chat, "llm3")
+    uri = await number(running, chat)
     async with place_call(uri, headers=["X-First_Name: Bob"], record=heard) as call:
         await call.wait_for("media")
         await heard_something(heard)

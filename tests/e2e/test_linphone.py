@@ -12,6 +12,7 @@ import pytest
 from ari_assistant.audio.frame import SAMPLE_RATE
 from tests.support.caller_voice import CallerVoice, read_wav, sounds_like
 from tests.support.linphone import found_in, linphone_call, linphone_lacks
+from tests.support.ports import free_port
 from tests.support.running_server import RunningServer
 
 pytestmark = [
@@ -29,7 +30,7 @@ async def test_linphone_is_greeted_asks_and_is_answered(
 ) -> None:
     question = voices.say("When are you open?", before=4.0, after=1.0)
     uri = running.uri("banana")
-    async with linphone_call(uri, tmp_path, port=running.sip_port + 1, says=question) as call:
+    async with linphone_call(uri, tmp_path, port=free_port(), says=question) as call:
         for _ in range(300):
             if sounds_like(voices.hear(call.heard()), "nine to five"):
                 break
@@ -46,7 +47,7 @@ async def test_linphone_hears_the_greeting_from_its_first_sound_on(
 ) -> None:
     silence = voices.say("Hello.", before=30.0)
     uri = running.uri("mountain")
-    async with linphone_call(uri, tmp_path, port=running.sip_port + 1, says=silence) as call:
+    async with linphone_call(uri, tmp_path, port=free_port(), says=silence) as call:
         for _ in range(100):
             if sounds_like(voices.hear(call.heard()), "welcome to the high mountain hotel"):
                 break

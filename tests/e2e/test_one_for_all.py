@@ -13,7 +13,7 @@ from tests.support.raw_sip import raw_call
 from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 _FACTS = [
     {"ask": [f"what about {n} and the {n * 7} of it", f"tell me of {n}"], "say": f"{n}."} for n in range(1_000)

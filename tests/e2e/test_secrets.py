@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from tests.support.chat_server import ChatServer, chat_server, chunk, stream
+from tests.support.chat_server import ChatServer, chat_server
 from tests.support.raw_sip import RawCall, raw_call
 from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
-_users = itertools.count(1)
 CANARY = "canary-9c41"
 EVIL = b"X-Ext: evil@attacker.example;\r\nX-Date: yesterday\r\n"
-
-
-async def number(running: RunningServer, **more: Any) -> str:
-    """A new number; returns its user."""
-    user = f"secrets{next(_users)}"
-    await running.created("/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", **more})
-    return user
-
-
-def calls_tool(name: str, arguments: dict[str, Any]) -> Any:
-    """The model calls a tool at once, and says something when it has the result."""
-
-    async def behaviour(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        if any(message["role"] == "tool" for message in body["messages"]):
-            return await stream(request, [chunk(content="Done."), b"data: [DONE]\n\n"])
-        function = {"name": name, "arguments": json.dumps(arguments)}
-        part = {"index": 0, "id": "c", "type": "function", "function": function}
-        return await stream(request, [chunk(tool_calls=[part]), b"data: [DONE]\n\n"])
-
-    return behaviour
 
 
 def assistant(chat: ChatServer, webhook: Webhook, *tools: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -47,7 +24,7 @@ def assistant(chat: ChatServer, webhook: Webhook, *tools: dict[str, Any], **more
     return {
         "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
         "server": {"url": webhook.url},
-        "model": {"provider": "custom-llm", "url": chat.url, "model": "m", "tools": list(tools)},
+        "model": chat.model(tools=list(tools)),
         **more,
     }
 
@@ -76,7 +53,7 @@ async def test_no_secret_of_a_transient_assistant_is_told_or_kept(
         "headers": {"type": "object", "properties": {"Authorization": {"value": CANARY}}},
     }  # fmt: skip
     async with chat_server() as chat:
-        chat.behaviour = calls_tool("look", {})
+        chat.behaviour = chat.calls_tool("look", {}, "Done.")
         given = assistant(
             chat,
             webhook,
@@ -90,7 +67,7 @@ async def test_no_secret_of_a_transient_assistant_is_told_or_kept(
         )  # fmt: skip
         given["model"]["headers"] = {"X-Own": CANARY}
         webhook.answers({"assistant": given})
-        user = await number(running, server=server)
+        user = await running.new_number(server=server)
         async with raw_call(user, running.sip_port) as call:
             assert await call.final() == 200
             call.acknowledge()
@@ -115,10 +92,9 @@ async def test_a_callers_header_is_a_part_of_the_user_that_a_refer_names(
 ) -> None:
     destination = {"type": "sip", "sipUri": "sip:{{ext}}@pbx.example", "message": ""}
     async with chat_server() as chat:
-        chat.behaviour = calls_tool("transferCall", {"destination": "sip:{{ext}}@pbx.example"})
+        chat.behaviour = chat.calls_tool("transferCall", {"destination": "sip:{{ext}}@pbx.example"}, "Done.")
         given = assistant(chat, webhook, {"type": "transferCall", "destinations": [destination]})
-        made = await running.created("/assistant", given)
-        user = await number(running, assistantId=made["id"])
+        user = await running.new_number(given)
         async with raw_call(user, running.sip_port, EVIL) as call:
             assert await call.final() == 200
             call.acknowledge()
@@ -131,12 +107,11 @@ async def test_a_callers_header_is_a_part_of_the_user_that_a_refer_names(
 async def test_a_caller_who_would_choose_the_host_is_not_sent_on(running: RunningServer, webhook: Webhook) -> None:
     async with chat_server() as chat:
         destination = {"type": "sip", "sipUri": "sip:1@{{ext}}", "message": ""}
-        chat.behaviour = calls_tool("transferCall", {"destination": "sip:1@{{ext}}"})
+        chat.behaviour = chat.calls_tool("transferCall", {"destination": "sip:1@{{ext}}"}, "Done.")
         given = assistant(
             chat, webhook, {"type": "transferCall", "destinations": [destination]}, serverMessages=["model-output"]
         )
-        made = await running.created("/assistant", given)
-        user = await number(running, assistantId=made["id"])
+        user = await running.new_number(given)
         async with raw_call(user, running.sip_port, b"X-Ext: attacker.example\r\n") as call:
             assert await call.final() == 200
             call.acknowledge()
@@ -149,7 +124,7 @@ async def test_a_caller_who_would_choose_the_host_is_not_sent_on(running: Runnin
 
 async def test_before_the_answer_too_the_host_is_the_templates(running: RunningServer) -> None:
     fallback = {"type": "sip", "sipUri": "sip:{{ext}}@192.0.2.79"}
-    user = await number(running, server={"url": "http://127.0.0.1:9/"}, fallbackDestination=fallback)
+    user = await running.new_number(server={"url": "http://127.0.0.1:9/"}, fallbackDestination=fallback)
     async with raw_call(user, running.sip_port, EVIL) as call:
         assert await call.final() == 302
         contact = next(line for line in call.last.split(b"\r\n") if line.lower().startswith(b"contact:"))

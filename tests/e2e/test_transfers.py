@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from tests.support.chat_server import ChatServer, chat_server, chunk, stream
-from tests.support.raw_sip import RawCall, raw_call
+from ari_assistant.phone.line import place_call
+from tests.support.caller_voice import CallerVoice, sounds_like
+from tests.support.chat_server import ChatServer, chunk, stream
+from tests.support.listening import ask, heard_something
+from tests.support.raw_sip import RawCall, forwarding_phone, raw_call
 from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
-_users = itertools.count(1)
 STAYS = {"message": "Nobody is there.", "endCallEnabled": False}
-
-
-@pytest.fixture
-async def chat() -> AsyncGenerator[ChatServer, None]:
-    async with chat_server() as server:
-        server.behaviour = transfers
-        yield server
 
 
 async def transfers(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -57,19 +52,10 @@ async def number(
         "silenceTimeoutSeconds": 5,
         "maxDurationSeconds": 10,
         "messagePlan": {"idleMessages": ["Are you still there?"], "idleTimeoutSeconds": 1} if idle else None,
-        "model": {
-            "provider": "custom-llm",
-            "url": chat.url,
-            "model": "mine",
-            "tools": [{"type": "transferCall", "destinations": [destination]}],
-        },
+        "model": chat.model(tools=[{"type": "transferCall", "destinations": [destination]}]),
     }
-    created = await running.created("/assistant", assistant)
-    user = f"transfer{next(_users)}"
-    await running.created(
-        "/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": created["id"]}
-    )
-    return user
+    chat.behaviour = transfers
+    return await running.new_number(assistant)
 
 
 def notify(call: RawCall, cseq: int, sipfrag: bytes, *, last: bool = True) -> None:
@@ -234,3 +220,100 @@ async def test_when_nobody_picks_up_the_conversation_goes_on_with_its_clocks_fro
     assert report["artifact"]["transfers"][0]["status"] == "busy"
     assert said(report)[0].startswith("Nobody is there. Are you still there?")
     assert report["endedReason"] in ("silence-timed-out", "exceeded-max-duration")
+
+
+async def test_a_transfer_to_a_party_that_forwards_its_calls_has_failed_and_says_so(
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
+) -> None:
+    before = await running.calls_to("banana")
+    async with forwarding_phone(running.uri("banana")) as phone:
+        destination = {
+            "type": "sip",
+            "sipUri": phone,
+            "message": "I connect you now.",
+            "transferPlan": {"mode": "blind-transfer", "sipVerb": "dial"},
+        }
+        chat.behaviour = chat.calls_tool("transferCall", {"destination": phone}, "Never.")
+        tools = [{"type": "transferCall", "destinations": [destination]}]
+        user = await running.new_number(
+            {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": chat.model(tools=tools)}
+        )
+        async with place_call(running.uri(user), record=heard) as call:
+            await call.wait_for("media")
+            await heard_something(heard)
+            await ask(call, voices.say("I want to speak with a human."))
+            report = await webhook.wait_for("end-of-call-report", timeout=40)
+    assert report["artifact"]["transfers"][0]["status"] == "redirected"
+    assert report["endedReason"] == "call.in-progress.error-transfer-failed"
+    assert sounds_like(voices.hear(heard), "the transfer did not work")
+    assert await running.calls_to("banana") == before
+
+
+async def test_a_transfer_dials_the_destination_and_joins_both(
+    running: RunningServer, voices: CallerVoice, chat: ChatServer, webhook: Webhook, heard: Path
+) -> None:
+    destination = {
+        "type": "sip",
+        "sipUri": running.uri("banana"),
+        "message": "I connect you now.",
+        "transferPlan": {"mode": "blind-transfer", "sipVerb": "dial"},
+    }
+    chat.behaviour = chat.calls_tool("transferCall", {"destination": running.uri("banana")}, "Never.")
+    tools = [{"type": "transferCall", "destinations": [destination]}]
+    user = await running.new_number(
+        {"firstMessage": "Hello.", "server": {"url": webhook.url}, "model": chat.model(tools=tools)}
+    )
+    async with place_call(running.uri(user), record=heard) as call:
+        await call.wait_for("media")
+        await heard_something(heard)
+        await ask(call, voices.say("I want to speak with a human."))
+        await heard_something(heard, quiet=2.0)
+        await ask(call, voices.say("When are you open?"))
+        await heard_something(heard, quiet=2.0)
+    words = voices.hear(heard)
+    assert sounds_like(words, "i connect you now")
+    assert sounds_like(words, "welcome to the yellow banana company")
+    assert sounds_like(words, "from nine to five")
+    report = await webhook.wait_for("end-of-call-report")
+    assert report["artifact"]["transfers"][0]["status"] in ("completed", "connected")
+    forwarding = next(m for m in webhook.messages("status-update") if m["status"] == "forwarding")
+    assert forwarding["destination"]["sipUri"] == running.uri("banana")
+
+
+async def test_a_refer_goes_to_the_caller_with_the_headers_in_its_target(
+    running: RunningServer, chat: ChatServer, webhook: Webhook
+) -> None:
+    async def transfers(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+        text = json.dumps({"destination": "sip:op@pbx.example"})
+        part = {"index": 0, "id": "c", "type": "function", "function": {"name": "transferCall", "arguments": text}}
+        return await stream(request, [chunk(tool_calls=[part]), b"data: [DONE]\n\n"])
+
+    chat.behaviour = transfers
+    destination = {
+        "type": "sip",
+        "sipUri": "sip:op@pbx.example",
+        "message": "",
+        "sipHeaders": {"X-Ticket": "4 2"},
+        "transferPlan": {"mode": "blind-transfer", "sipHeadersInReferToEnabled": True},
+    }
+    user = await running.new_number(
+        {
+            "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
+            "server": {"url": webhook.url},
+            "model": chat.model(tools=[{"type": "transferCall", "destinations": [destination]}]),
+        },
+    )
+    async with raw_call(user, running.sip_port) as call:
+        assert await call.final() == 200
+        call.acknowledge()
+        async with asyncio.timeout(10):
+            while not (request := await call.responses.get()).startswith(b"REFER"):
+                pass
+        assert b"sip:op@pbx.example?X-Ticket=4%202" in request
+        accepted = [line for line in request.split(b"\r\n") if re.match(rb"(Via|From|To|Call-ID|CSeq):", line)]
+        call.send(b"SIP/2.0 202 Accepted\r\n" + b"\r\n".join(accepted) + b"\r\nContent-Length: 0\r\n\r\n")
+        # The far end followed, and says so (RFC 3515 §2.4.5); then it hangs up.
+        call.send(call.request("NOTIFY", 2, b"Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n"
+                               b"Content-Type: message/sipfrag;version=2.0\r\n", b"SIP/2.0 200 OK\r\n"))  # fmt: skip
+        report = await webhook.wait_for("end-of-call-report")
+    assert report["endedReason"] == "assistant-forwarded-call"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,13 @@ from aiohttp import web
 from ari_assistant.phone.line import place_call
 from tests.support.assistants import LONG
 from tests.support.caller_voice import CallerVoice, read_wav, sounds_like, write_wav
-from tests.support.chat_server import ChatServer, chat_server
+from tests.support.chat_server import ChatServer
 from tests.support.listening import ask, heard_something, speaking
 from tests.support.running_server import RunningServer
 from tests.support.webhook import Webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
-_users = itertools.count(1)
 FACTS = {
     "provider": "built-in",
     "facts": [{"ask": ["when are you open", "opening hours"], "say": "From nine to five."}],
@@ -31,19 +28,9 @@ FACTS = {
 ALL = ["speech-update", "transcript", "user-interrupted", "model-output", "voice-input", "tool-calls"]
 
 
-@pytest.fixture
-async def chat() -> AsyncGenerator[ChatServer, None]:
-    async with chat_server() as server:
-        yield server
-
-
 async def number(running: RunningServer, **assistant: Any) -> str:
     """A new number with a new assistant; returns its user."""
-    created = await running.created("/assistant", assistant)
-    user = f"turns{next(_users)}"
-    body = {"provider": "vapi", "sipUri": f"sip:{user}@localhost", "assistantId": created["id"]}
-    await running.created("/phone-number", body)
-    return user
+    return await running.new_number(assistant)
 
 
 def spliced(voices: CallerVoice, folder: Path, *texts: str, pause: float) -> Path:

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def socket_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def websocket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path_factory.mktemp("socket"), ASSISTANTS, media_transport="websocket")
     running.start()
     yield running
@@ -28,9 +28,9 @@ def socket_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
 
 @pytest.mark.parametrize(("codec", "rate"), [("PCMU", 8_000), ("G722", 16_000)])
 async def test_a_question_is_answered_and_recorded(
-    socket_house: RunningServer, voices: CallerVoice, heard: Path, codec: str, rate: int
+    websocket_server: RunningServer, voices: CallerVoice, heard: Path, codec: str, rate: int
 ) -> None:
-    async with place_call(socket_house.uri("banana"), record=heard, codec=codec) as call:
+    async with place_call(websocket_server.uri("banana"), record=heard, codec=codec) as call:
         await call.wait_for("media")
         await heard_something(heard)
         await ask(call, voices.say("When are you open?"))
@@ -38,35 +38,35 @@ async def test_a_question_is_answered_and_recorded(
     words = voices.hear(heard)
     assert sounds_like(words, "welcome to the yellow banana company")
     assert sounds_like(words, "nine to five")
-    record = await socket_house.ended_call("banana")
+    record = await websocket_server.ended_call("banana")
     assert [message["role"] for message in record["artifact"]["messages"]] == ["bot", "user", "bot"]
-    path = socket_house.folder / "data" / "recordings" / f"{record['id']}.wav"
+    path = websocket_server.folder / "data" / "recordings" / f"{record['id']}.wav"
     with wave.open(str(path)) as file:
         assert file.getframerate() == rate
         assert file.getnframes() > 3 * rate
-    await socket_house.assert_clean()
+    await websocket_server.assert_clean()
 
 
 async def test_a_caller_who_speaks_is_let_speak_and_only_what_was_heard_is_written_down(
-    socket_house: RunningServer, voices: CallerVoice, heard: Path
+    websocket_server: RunningServer, voices: CallerVoice, heard: Path
 ) -> None:
-    async with place_call(socket_house.uri("talker"), record=heard) as call:
+    async with place_call(websocket_server.uri("talker"), record=heard) as call:
         await call.wait_for("media")
         await asyncio.sleep(2.0)
         await ask(call, voices.say("When are you open?"))
         await heard_something(heard)
-    record = await socket_house.ended_call("talker")
+    record = await websocket_server.ended_call("talker")
     first = record["artifact"]["messages"][0]["message"]
     whole = next(a["firstMessage"] for a in ASSISTANTS["assistants"] if a["id"] == "talker")
     assert 0 < len(first) < len(whole), "FLUSH_MEDIA: the rest was neither said nor written down"
-    await socket_house.assert_clean()
+    await websocket_server.assert_clean()
 
 
-async def test_when_asterisk_closes_the_socket_the_call_ends(socket_house: RunningServer) -> None:
-    async with place_call(socket_house.uri("talker")) as call:
+async def test_when_asterisk_closes_the_socket_the_call_ends(websocket_server: RunningServer) -> None:
+    async with place_call(websocket_server.uri("talker")) as call:
         await call.wait_for("media")
-        channels = await socket_house.ari("channels")
+        channels = await websocket_server.ari("channels")
         media = next(channel["id"] for channel in channels if channel["id"].startswith("aa-em-"))
-        await socket_house.ari_delete(f"channels/{media}")
+        await websocket_server.ari_delete(f"channels/{media}")
         await call.wait_over(timeout=10)
-    await socket_house.assert_clean()
+    await websocket_server.assert_clean()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import wave
 from difflib import SequenceMatcher
@@ -53,7 +54,7 @@ def read_wav(path: Path) -> Pcm:
 
 
 class CallerVoice:
-    """Loaded once for all tests."""
+    """Loaded once for all tests. `folder` keeps what it has said, for every process that is given the same one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -75,7 +76,10 @@ class CallerVoice:
                 if self.hear(pcm) == wanted and self.hear(_as_a_call_has_it(pcm)) == wanted:
                     break
             silences = [np.zeros(round(s * SAMPLE_RATE), np.int16) for s in (before, after)]
-            write_wav(path, np.concatenate([silences[0], pcm, silences[1]]))
+            written = write_wav(
+                path.with_suffix(f".{os.getpid()}"), np.concatenate([silences[0], pcm, silences[1]])
+            )
+            written.replace(path)  # whole, or not there: other workers read it too
         return path
 
     def hear(self, audio: Path | Pcm) -> str:

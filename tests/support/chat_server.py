@@ -61,6 +61,26 @@ class ChatServer:
 
         return behaviour
 
+    def calls_tool(self, name: str, arguments: dict[str, Any], then: str) -> Behaviour:
+        """Call a tool, and say `then` when its result is there."""
+
+        async def behaviour(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+            if "tools" not in body or body["messages"][-1]["role"] == "tool":
+                return await self.says(then)(request, body)
+            text = json.dumps(arguments)
+            first = {"name": name, "arguments": text[:3]}
+            parts = [  # in two pieces, as models send it
+                {"index": 0, "id": "call_1", "type": "function", "function": first},
+                {"index": 0, "function": {"arguments": text[3:]}},
+            ]
+            return await stream(request, [*(chunk(tool_calls=[part]) for part in parts), b"data: [DONE]\n\n"])
+
+        return behaviour
+
+    def model(self, **more: Any) -> dict[str, Any]:
+        """An assistant's `model` that is this server."""
+        return {"provider": "custom-llm", "url": self.url, "model": "mine", **more}
+
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """The route."""
         body = await request.json()

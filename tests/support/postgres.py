@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ari_assistant.config.ports import free_tcp_port
+from tests.support.ports import free_port
 
 __all__ = ["postgres_server", "postgres_tools"]
 
@@ -29,7 +29,7 @@ def postgres_tools() -> Path | None:
 def postgres_server(tools: Path) -> Iterator[str]:
     """The URL of an empty database. PostgreSQL refuses to run as root: then it runs as Debian's user `postgres`."""
     as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    port = free_tcp_port()
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="ari-pg-") as folder:
         Path(folder).chmod(0o777)
         data = f"{folder}/data"

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 _calls = itertools.count(1)
 
@@ -138,3 +138,38 @@ def digest(challenge: str, user: str, password: str, uri: str) -> str:
         f'Digest username="{user}", realm="{fields["realm"]}", nonce="{fields["nonce"]}", uri="{uri}",'
         f' response="{answer}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"{opaque}'
     )
+
+
+class _Refuses(asyncio.DatagramProtocol):
+    """Answers every INVITE with one status."""
+
+    def __init__(self, status: bytes) -> None:
+        self.status = status
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.DatagramTransport = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if not data.startswith(b"INVITE"):
+            return
+        kept = [line for line in data.split(b"\r\n") if re.match(rb"(Via|From|To|Call-ID|CSeq):", line)]
+        kept = [line + b";tag=x" if line.startswith(b"To:") else line for line in kept]
+        answer = b"SIP/2.0 " + self.status + b"\r\n" + b"\r\n".join(kept) + b"\r\nContent-Length: 0\r\n\r\n"
+        self.transport.sendto(answer, addr)
+
+
+@asynccontextmanager
+async def refusing_phone(status: bytes) -> AsyncGenerator[str, None]:
+    """A SIP phone that answers every INVITE with one status (`b"486 Busy Here"`, further header lines may follow); its
+    URI."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Refuses(status), local_addr=("127.0.0.1", 0))
+    try:
+        yield f"sip:bob@127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    finally:
+        transport.close()
+
+
+def forwarding_phone(to: str) -> AbstractAsyncContextManager[str]:
+    """A SIP phone that says it is elsewhere (302); its URI."""
+    return refusing_phone(f"302 Moved Temporarily\r\nContact: <{to}>".encode())

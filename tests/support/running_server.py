@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,17 +20,9 @@ import aiohttp
 import psutil
 import yaml
 
-from ari_assistant.config.ports import free_tcp_port, port_fault
+from tests.support.ports import free_port, rtp_range
 
 STARTED_SECONDS = 240.0
-
-
-def free_sip_port() -> int:
-    """A port that is free for UDP and TCP."""
-    while True:
-        port = free_tcp_port()
-        if port_fault("127.0.0.1", port, socket.SOCK_DGRAM) is None:
-            return port
 
 
 def faults_in(log: str) -> list[str]:
@@ -44,16 +36,17 @@ class RunningServer:
     def __init__(self, folder: Path, assistants: dict[str, Any], **settings: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.sip_port = free_sip_port()
-        self.api_port = free_tcp_port()
-        rtp = 20_000 + (self.sip_port % 200) * 100
+        self.sip_port = free_port()
+        self.api_port = free_port()
+        first, last = rtp_range()
         file = folder / "assistants.yaml"
         file.write_text(yaml.safe_dump(assistants))
         self.environment = {
             "ARI_ASSISTANT_SIP_HOST": "127.0.0.1",
             "ARI_ASSISTANT_SIP_PORT": str(self.sip_port),
             "ARI_ASSISTANT_API_PORT": str(self.api_port),
-            "ARI_ASSISTANT_RTP_PORTS": f"{rtp}-{rtp + 99}",
+            "ARI_ASSISTANT_ARI_PORT": str(free_port()),
+            "ARI_ASSISTANT_RTP_PORTS": f"{first}-{last}",
             "ARI_ASSISTANT_DATA_DIR": str(folder / "data"),
             "ARI_ASSISTANT_ASSISTANTS_FILE": str(file),
             "ARI_ASSISTANT_LOG_JSON": "true",
@@ -64,6 +57,7 @@ class RunningServer:
         self.log = folder / "err.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._stalls_told = 0
+        self._users = itertools.count(1)
 
     # -- the process ----------------------------------------------------------------------------------------
 
@@ -160,6 +154,14 @@ class RunningServer:
         assert status == 201, resource
         return dict(resource)
 
+    async def new_number(self, assistant: dict[str, Any] | None = None, **more: Any) -> str:
+        """A new number, with a new assistant where one is given; returns its user."""
+        user = f"user{next(self._users)}"
+        if assistant is not None:
+            more["assistantId"] = (await self.created("/assistant", assistant))["id"]
+        await self.created("/phone-number", {"provider": "vapi", "sipUri": f"sip:{user}@localhost", **more})
+        return user
+
     async def ari(self, path: str) -> Any:
         """Ask Asterisk behind the server's back."""
         async with self._ari_request("GET", path) as response:
@@ -197,6 +199,11 @@ class RunningServer:
             session.request(method, f"{self.ari_url}/ari/{path}") as response,
         ):
             yield response
+
+    async def calls_to(self, user: str) -> int:
+        """How many calls this number has had."""
+        _, calls = await self.api("GET", "/call?limit=1000")
+        return len([call for call in calls if _dialled(call).startswith(f"sip:{user}@")])
 
     async def ended_call(self, user: str, *, number: int = 0) -> dict[str, Any]:
         """The record of the newest ended call to `user` (or an earlier one), once it is stored."""

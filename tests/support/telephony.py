@@ -25,6 +25,7 @@ from ari_assistant.conversation.interfaces import Surroundings
 from ari_assistant.conversation.result import Conversation
 from ari_assistant.conversation.timings import Speculation
 from ari_assistant.conversation.usage import Consumption
+from ari_assistant.data_directory import DataDirectory
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject
