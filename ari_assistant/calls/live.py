@@ -37,7 +37,7 @@ class LiveCalls:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._calls: dict[PhoneCall, asyncio.Task[None]] = {}
-        self._closing = False
+        self._closing = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -64,7 +64,7 @@ class LiveCalls:
             )
             services.background.spawn(_let_go(channel), f"let-go-{channel.id}")
             return
-        if self._closing:
+        if self._closing.is_set():
             log.warning("call_refused", channel=channel.id, reason="the server is stopping")
             services.background.spawn(channel.hangup(reason_code=CAUSE_FAILURE), f"refuse-{channel.id}")
             return
@@ -72,12 +72,12 @@ class LiveCalls:
 
     async def place(self, body: CreateCall, customer: Customer) -> JsonObject:
         """Dial a customer; returns the Call object as it is then (`queued`). Raises CallRefused."""
-        if self._closing:
+        if self._closing.is_set():
             raise CallRefused("the server is starting or stopping")
         if (reason := self._services.admission.refusal(new=True)) is not None:
             raise CallRefused(f"No call can be placed now: {reason}. Try again in a few seconds.")
         call = await OutboundCall.create(self._services, body, customer)
-        if self._closing:  # while it was stored: nobody would end it any more
+        if self._closing.is_set():  # while it was stored: nobody would end it any more
             call.end(SHUTDOWN)
             await call.run()
             raise CallRefused("the server is stopping")
@@ -114,7 +114,7 @@ class LiveCalls:
 
     async def aclose(self) -> None:
         """Take no more calls, end those that run, and wait until they have given everything back."""
-        self._closing = True
+        self._closing.set()
         for call in list(self._calls):
             call.end(SHUTDOWN)
         if self._calls:

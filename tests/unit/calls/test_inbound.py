@@ -11,7 +11,6 @@ import pytest
 from ari_assistant.calls.admission import Load
 from ari_assistant.calls.inbound import InboundCall
 from ari_assistant.conversation.ending import ASSISTANT_ENDED, SHUTDOWN
-from ari_assistant.vapi.base import JsonObject
 from tests.support.telephony import CALLER, Office, invite_start
 
 HANG_UP = f"DELETE channels/{CALLER}"
@@ -53,7 +52,7 @@ class Line:
         """The ExternalMedia channel."""
         return next(name for name in self.call.owned_channels if name.startswith("aa-em-"))
 
-    def statuses(self) -> list[JsonObject]:
+    def statuses(self) -> list[str]:
         return [message["status"] for message in self.office.sender.of("status-update")]
 
 

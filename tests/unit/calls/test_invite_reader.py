@@ -11,7 +11,6 @@ from ari_assistant.ari.resources import Channel
 from ari_assistant.audio.codec import CODECS
 from ari_assistant.audio.g711 import ULAW
 from ari_assistant.calls.invite_reader import read_invite
-from ari_assistant.reports.invite import header_variables
 
 SNAPSHOT = ChannelSnapshot("c1", "PJSIP/anonymous-1", "Ring", "cid-1", "Bob", "100", "desk", "from-sip")
 
@@ -100,8 +99,3 @@ async def test_a_dialplan_that_collects_nothing_is_named_and_the_call_goes_on(
     assert {line["event"] for line in log_lines} == {"invite_not_collected"}
     assert "Gosub(ari-assistant-invite,s,1)" in log_lines[0]["hint"]
     assert channel.asked == [], "a SIP header is never asked for through ARI"
-
-
-def test_header_rules() -> None:
-    headers = [("X-FIRST_Name", " John "), ("x-our-Call-ID", "42"), ("Y-No", "1"), ("X-", "1"), ("X-Call", "evil")]
-    assert header_variables(headers, call_id="c") == {"first_name": "John", "our-call-id": "42", "cid": "c"}

@@ -42,7 +42,7 @@ class Order:
     def dial(self) -> str:
         return f"POST channels/{self.call.channel_id}"
 
-    def statuses(self) -> list[JsonObject]:
+    def statuses(self) -> list[str]:
         return [message["status"] for message in self.office.sender.of("status-update")]
 
 
@@ -88,7 +88,7 @@ async def test_the_customer_is_dialled_and_talked_with_when_they_answer(order: O
     ],
 )
 async def test_who_is_not_reached_ends_the_call_with_what_the_far_end_said(
-    order: Order, told: dict[str, int], reason: str
+    order: Order, told: dict[str, Any], reason: str
 ) -> None:
     serving = await order.rings()
     order.asterisk.tell("ChannelDestroyed", order.call.channel_id, **told)
