@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ari_assistant.config.ports import port_is_free
+from ari_assistant.config.ports import port_fault
 
 __all__ = ["free_port", "rtp_range"]
 
@@ -27,7 +27,7 @@ _RANGE = 100
 def free_port() -> int:
     """A loopback port that nobody has, neither for UDP nor for TCP."""
     kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-    return next(port for port in _singles() if all(port_is_free("127.0.0.1", port, kind) for kind in kinds))
+    return next(port for port in _singles() if all(port_fault("127.0.0.1", port, kind) is None for kind in kinds))
 
 
 def rtp_range() -> tuple[int, int]:
