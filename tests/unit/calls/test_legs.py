@@ -48,7 +48,7 @@ async def test_inside_all_is_there_and_afterwards_nothing(opening: Opening) -> N
         await opening.legs.connect()
         joined = opening.asterisk.parameters(f"POST bridges/{BRIDGE}/addChannel")["channel"]
         assert joined == f"{CALLER},{MEDIA}"
-        assert not opening.released
+        assert [opening.released] == [False]
     assert opening.released
     assert opening.media.streams[0].closed
 
