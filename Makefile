@@ -8,7 +8,9 @@ run:
 	@scripts/bootstrap run
 	@exec .venv/bin/ari-assistant run
 
-test: lint unit e2e
+test: .dev
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint unit
+	@$(MAKE) --no-print-directory e2e
 
 lint: .dev
 	.venv/bin/ruff check .

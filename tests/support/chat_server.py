@@ -65,7 +65,8 @@ class ChatServer:
         """Call a tool, and say `then` when its result is there."""
 
         async def behaviour(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-            if "tools" not in body or body["messages"][-1]["role"] == "tool":
+            last = body["messages"][-1]["role"] if body["messages"] else None
+            if "tools" not in body or last == "tool":
                 return await self.says(then)(request, body)
             text = json.dumps(arguments)
             first = {"name": name, "arguments": text[:3]}
