@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     """Silence that ends a turn whose words are complete. The end-of-turn model shortens it; broken sentences, digits
     and spelled letters make it longer by up to a second."""
     end_of_turn_model: bool = True
-    """Smart Turn listens to the melody of every pause (a process of 110 MB)."""
+    """Smart Turn listens to the prosody of every pause (a process of 110 MB)."""
     max_calls: int = Field(default=0, ge=0)
     """Calls at a time; further ones are refused with 503. 0: as many as the machine serves well."""
     bench: Literal["echo", "reply"] | None = None

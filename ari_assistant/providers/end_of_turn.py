@@ -10,7 +10,7 @@ __all__ = ["EndOfTurnModel"]
 
 
 class EndOfTurnModel(Protocol):
-    """Listens to the melody of an utterance that has just paused."""
+    """Listens to the prosody of an utterance that has just paused."""
 
     async def finished(self, pcm: Pcm, *, rate: int = SAMPLE_RATE) -> float:
         """The probability (0 … 1) that the caller has finished. `pcm`: the utterance with the silence behind it (int16

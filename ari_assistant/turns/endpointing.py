@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 
 A pause is judged twice: by the words so far, as soon as they are recognised, and by a model of the end of turns that
-listens to the melody. The words decide between waits from short (a finished sentence) to long (a sentence that breaks
+listens to the prosody. The words decide between waits from short (a finished sentence) to long (a sentence that breaks
 off, digits, spelled letters). The model can only make the wait of a finished sentence shorter.
 
 What an assistant brings of its own comes first: its custom rules, the answer of its own endpointing server, its
@@ -60,7 +60,7 @@ class Waits:
     sure: float = 0.45
     """The words are complete, and the model hears an end."""
     complete: float = 0.6
-    """The words are complete; nobody listened to the melody."""
+    """The words are complete; nobody listened to the prosody."""
     doubtful: float = 0.9
     """The words are complete, the model hears no end."""
     open: float = 1.2
@@ -93,7 +93,7 @@ class EndpointingPlan:
     surely_ends_above: float = 0.9
     """… also where the recogniser wrote a comma …"""
     asks_above: float = 0.2
-    """… and at the end of a question, whose melody rises as that of a broken sentence does."""
+    """… and at the end of a question, whose prosody rises as that of a broken sentence does."""
     goes_on_below: float = 0.05
     """… and up to which it hears that they go on."""
     surely_goes_on_below: float = 0.1
@@ -124,16 +124,16 @@ def wait_seconds(plan: EndpointingPlan, evidence: Evidence, *, told: float | Non
         case Completeness.OPEN:
             if evidence.finished is not None and evidence.finished < plan.surely_goes_on_below:
                 return waits.incomplete
-            return _by_melody(plan, evidence.finished, plan.surely_ends_above, otherwise=waits.open)
+            return _by_prosody(plan, evidence.finished, plan.surely_ends_above, otherwise=waits.open)
         case Completeness.CERTAIN:
-            return _by_melody(plan, evidence.finished, plan.asks_above, otherwise=waits.complete)
+            return _by_prosody(plan, evidence.finished, plan.asks_above, otherwise=waits.complete)
         case Completeness.COMPLETE:
             if evidence.finished is not None and evidence.finished < plan.goes_on_below:
                 return waits.open
-            return _by_melody(plan, evidence.finished, plan.ends_above, otherwise=waits.doubtful)
+            return _by_prosody(plan, evidence.finished, plan.ends_above, otherwise=waits.doubtful)
 
 
-def _by_melody(plan: EndpointingPlan, finished: float | None, threshold: float, *, otherwise: float) -> float:
+def _by_prosody(plan: EndpointingPlan, finished: float | None, threshold: float, *, otherwise: float) -> float:
     if finished is None:
         return min(plan.waits.complete, otherwise) if otherwise != plan.waits.open else otherwise
     return plan.waits.sure if finished >= threshold else otherwise

@@ -7,7 +7,7 @@ The caller's voice and the assistant's reply meet in one machine. The table `TRA
 what is not in it leaves the state as it is. The diagram in `docs/turn-taking.md` is generated from it.
 
 Nobody speaks in LISTENING. A voice opens an utterance with a new turn number (HEARING). After a short silence
-(`pause_seconds`) the utterance is recognised and a reply is prepared, unheard (PAUSING). What the words and the melody
+(`pause_seconds`) the utterance is recognised and a reply is prepared, unheard (PAUSING). What the words and the prosody
 tell of the end comes back as a wait (`expect`); when the silence has lasted so long the turn is over (THINKING). While
 nothing is told, the wait is `evidence_seconds`. If the caller goes on before the reply is heard, the utterance goes on
 under its number and the reply is withdrawn: nobody answers half a sentence.

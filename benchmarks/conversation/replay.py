@@ -83,13 +83,13 @@ class Strategy:
     name: str
     detector: Callable[[Engines], SpeechDetector]
     plan: EndpointingPlan | None = None
-    melody: bool = True
+    prosody: bool = True
 
 
 OURS = Strategy("ours", Engines.sharp, EndpointingPlan())
 STRATEGIES = (
     OURS,
-    Strategy("ours, words alone", Engines.sharp, EndpointingPlan(), melody=False),
+    Strategy("ours, words alone", Engines.sharp, EndpointingPlan(), prosody=False),
     Strategy("Silero, 0.6 s", Engines.silero),
     Strategy("webrtcvad, 0.6 s", lambda engines: OneDetector(WebRtcDetectors())),
     Strategy("loudness, 0.6 s", lambda engines: EnergyDetector()),
@@ -111,7 +111,7 @@ def flags_of(pcm: Pcm, strategy: Strategy, engines: Engines) -> list[bool]:
 class _RealEars:
     pcm: Pcm
     engines: Engines
-    melody: bool
+    prosody: bool
 
     def _cut(self, begin: int, end: int) -> Pcm:
         return np.ascontiguousarray(self.pcm[begin * FRAME_SAMPLES : end * FRAME_SAMPLES])
@@ -120,12 +120,12 @@ class _RealEars:
         return self.engines.words(self._cut(begin, end))
 
     def finished(self, begin: int, end: int) -> float | None:
-        return self.engines.finished(self._cut(begin, end)) if self.melody else None
+        return self.engines.finished(self._cut(begin, end)) if self.prosody else None
 
 
 def turned(turn: Turn, strategy: Strategy, engines: Engines) -> Heard:
     """One turn by one strategy."""
-    ears = _RealEars(turn.pcm, engines, strategy.melody)
+    ears = _RealEars(turn.pcm, engines, strategy.prosody)
     return replay_turn(flags_of(turn.pcm, strategy, engines), ears, plan=strategy.plan, asked=turn.asked)
 
 
@@ -164,5 +164,5 @@ def overlapped(item: Overlap, strategy: Strategy, engines: Engines) -> tuple[Dis
     """One sound over a reply by one strategy, and what the detector said."""
     line = _RealLine(item.pcm, item.assistant, strategy, engines)
     options = TurnOptions() if strategy.plan is not None else TurnOptions(confirm_seconds=0.0)
-    ears = _RealEars(item.pcm, engines, melody=False)
+    ears = _RealEars(item.pcm, engines, prosody=False)
     return replay_overlap(line, len(line), ears, options=options), line.flags

@@ -68,7 +68,7 @@ class Heard:
     """Of the last pause."""
     prepared: int = 0
     trace: list[tuple[int, int, str, float | None]] = field(default_factory=list)
-    """(begin, end, words, melody) of every pause."""
+    """(begin, end, words, prosody) of every pause."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class CapturedEars:
     """What real engines once heard, by the last frame of the utterance."""
 
     def __init__(self, trace: Sequence[tuple[int, int, str, float | None]]) -> None:
-        self._by_end = {end: (text, melody) for _, end, text, melody in trace}
+        self._by_end = {end: (text, prosody) for _, end, text, prosody in trace}
 
     def words(self, begin: int, end: int) -> str:
         """See `Ears`. Raises KeyError when the core pauses elsewhere than it did: capture again."""

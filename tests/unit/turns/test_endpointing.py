@@ -35,11 +35,11 @@ WAITS = Waits()
         ("", None, WAITS.complete),
     ],
 )
-def test_the_words_decide_and_the_melody_shortens(text: str, finished: float | None, wait: float) -> None:
+def test_the_words_decide_and_the_prosody_shortens(text: str, finished: float | None, wait: float) -> None:
     assert wait_seconds(OURS, Evidence(text, finished)) == wait
 
 
-def test_the_melody_never_makes_an_unfinished_sentence_shorter() -> None:
+def test_the_prosody_never_makes_an_unfinished_sentence_shorter() -> None:
     for finished in (None, 0.0, 0.5, 1.0):
         assert wait_seconds(OURS, Evidence("Can I get a pizza with?", finished)) == WAITS.incomplete
 
@@ -66,7 +66,7 @@ def test_the_own_server_comes_before_formula_and_plan() -> None:
     assert wait_seconds(plan, Evidence("x", 0.5)) == 1.0
 
 
-def test_a_formula_needs_the_melody() -> None:
+def test_a_formula_needs_the_prosody() -> None:
     plan = EndpointingPlan(wait_function=WaitFunction("1000 * x"))
     assert wait_seconds(plan, Evidence("That is all.", 0.9)) == pytest.approx(0.1)
     assert wait_seconds(plan, Evidence("That is all.")) == WAITS.complete
