@@ -28,17 +28,9 @@ from ari_assistant.conversation.actions import (
     Text,
     TransferCaller,
 )
-from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.core import ConversationCore, ReplyOutcome
 from ari_assistant.conversation.ending import Ending
-from ari_assistant.conversation.greeting import first_message, greeting
-from ari_assistant.conversation.interfaces import CallControl, Requests, ServerMessages
 from ari_assistant.conversation.policy import conversation_policy
-from ari_assistant.conversation.reply import CallsTools, Reply, ReplyGenerator
-from ari_assistant.conversation.tasks import ConversationTasks
-from ari_assistant.conversation.tool_outcome import Outcome
-from ari_assistant.conversation.tool_runner import ToolRunner
-from ari_assistant.conversation.wording import as_said, as_written
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.template import builtin_variables
 from ari_assistant.dialogue.tools import Offered
@@ -46,6 +38,14 @@ from ari_assistant.dialogue.variables import Variables
 from ari_assistant.fault import Fault
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage, ToolCall
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.greeting import first_message, greeting
+from ari_assistant.session.interfaces import CallControl, Requests, ServerMessages
+from ari_assistant.session.reply import CallsTools, Reply, ReplyGenerator
+from ari_assistant.session.tasks import ConversationTasks
+from ari_assistant.session.tool_outcome import Outcome
+from ari_assistant.session.tool_runner import ToolRunner
+from ari_assistant.session.wording import as_said, as_written
 from ari_assistant.store.catalogue import Catalogue, file_id
 from ari_assistant.store.database import migrate, open_database
 from ari_assistant.store.repositories import Listing, Resource

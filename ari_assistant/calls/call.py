@@ -21,13 +21,13 @@ from ari_assistant.calls.phases import Arriving, Conversing, Phase
 from ari_assistant.calls.services import Services
 from ari_assistant.calls.variables import variables_of
 from ari_assistant.conversation.ending import CALLER_CANCELLED, CALLER_HUNG_UP, FORWARDED, MEDIA_LOST, Ending
-from ari_assistant.conversation.interfaces import Surroundings
-from ari_assistant.conversation.options import ConversationOptions
 from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.reports.call_state import CallEvent, CallState
 from ari_assistant.reports.line_quality import VARIABLE, line_quality
 from ari_assistant.reports.recorded import Held, Recorded
 from ari_assistant.reports.report import CallReport
+from ari_assistant.session.interfaces import Surroundings
+from ari_assistant.session.options import ConversationOptions
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.destination import Destination

@@ -9,15 +9,15 @@ from ari_assistant.assistants.resolved import AssistantResolver
 from ari_assistant.calls.admission import Admission
 from ari_assistant.calls.media_transport import MediaTransport, RtpTransport, SocketTransport
 from ari_assistant.calls.routing import Router
-from ari_assistant.conversation.interfaces import TaskOwner
-from ari_assistant.conversation.options import Prompts
-from ari_assistant.conversation.session import Session
 from ari_assistant.data_directory import DataDirectory
 from ari_assistant.media.process.client import MediaPlane
 from ari_assistant.media.websocket.stream import MediaSockets
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.reports.record import Installation
 from ari_assistant.reports.recorded import CallRecords
+from ari_assistant.session.interfaces import TaskOwner
+from ari_assistant.session.options import Prompts
+from ari_assistant.session.session import Session
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.repositories import Calls
 from ari_assistant.turns.endpointing import Waits

@@ -1,1 +1,1 @@
-"""A conversation with one caller: what it decides (pure), and who carries that out. It knows no telephone."""
+"""What a conversation decides, as pure functions of what happens: no I/O, no clock, no chance."""

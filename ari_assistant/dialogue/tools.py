@@ -1,6 +1,6 @@
 """What tools mean for the conversation: names, arguments, sentences around them, refusals, variables (contract §5).
 
-No I/O: `conversation.tool_runner` does what a tool asks for.
+No I/O: `session.tool_runner` does what a tool asks for.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from ari_assistant.conversation.interfaces import TaskOwner
 from ari_assistant.reports.messages import CallMessages
 from ari_assistant.reports.record import CallRecord
+from ari_assistant.session.interfaces import TaskOwner
 from ari_assistant.store.repositories import Calls
 
 __all__ = ["Journal"]

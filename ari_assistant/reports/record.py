@@ -46,7 +46,7 @@ class Dialled:
 
 
 class LiveConversation(Protocol):
-    """A conversation that goes on, or has gone on until now. `conversation.session` implements it."""
+    """A conversation that goes on, or has gone on until now. `session.session` implements it."""
 
     def conversation(self) -> Conversation:
         """What it has come to so far."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
-from ari_assistant.conversation.interfaces import TaskOwner
-from ari_assistant.conversation.session import Session
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.reports.call_state import CallEvent
 from ari_assistant.reports.journal import Journal
 from ari_assistant.reports.messages import CallMessages
 from ari_assistant.reports.record import CallRecord
+from ari_assistant.session.interfaces import TaskOwner
+from ari_assistant.session.session import Session
 from ari_assistant.store.repositories import Calls
 from ari_assistant.telemetry import CallLog, get_logger
 from ari_assistant.vapi.server import Server

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.conversation.ending import Ending
-from ari_assistant.conversation.interfaces import Stored
 from ari_assistant.private_files import create_private
 from ari_assistant.reports.analysis import Analyst, CallText, analyse, structured_outputs
 from ari_assistant.reports.record import CallRecord
 from ari_assistant.reports.recorded import Held, Recorded
+from ari_assistant.session.interfaces import Stored
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.error import validation_messages
 from ari_assistant.vapi.structured_output import StructuredOutput

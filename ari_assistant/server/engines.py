@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from ari_assistant.config.settings import Settings
-from ari_assistant.conversation.options import Prompts
 from ari_assistant.fault import Fault
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
@@ -21,6 +20,7 @@ from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.server.health import ServerHealth
 from ari_assistant.server.screen import Screen
 from ari_assistant.server.tasks import BackgroundTasks
+from ari_assistant.session.options import Prompts
 from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.vad import SharpEnds, SileroDetectors, SpeechDetectors, WebRtcDetectors
 from ari_assistant.vapi.transcriber import Transcriber as WantedTranscriber

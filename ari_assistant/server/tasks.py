@@ -22,7 +22,7 @@ _THREADS = 8
 
 class BackgroundTasks:
     """Tasks that last as long as the server (`start`), and those that outlive a call (`spawn`; a
-    `conversation.interfaces.TaskOwner`)."""
+    `session.interfaces.TaskOwner`)."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self._group = group

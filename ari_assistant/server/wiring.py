@@ -27,9 +27,6 @@ from ari_assistant.config.hosts import ThisMachine
 from ari_assistant.config.instance import callers_address
 from ari_assistant.config.providers import chat_endpoint, provider_access
 from ari_assistant.config.settings import Settings
-from ari_assistant.conversation.interfaces import TaskOwner
-from ari_assistant.conversation.prewarm import warm
-from ari_assistant.conversation.session import Session
 from ari_assistant.data_directory import DataDirectory
 from ari_assistant.fault import Fault
 from ari_assistant.media.process.client import MediaPlane
@@ -41,6 +38,9 @@ from ari_assistant.reports.erasure import erasure_message
 from ari_assistant.server.engines import LocalEngines, local_transcriber, speech_detectors
 from ari_assistant.server.health import LoadMeter
 from ari_assistant.server.preflight import Preflight
+from ari_assistant.session.interfaces import TaskOwner
+from ari_assistant.session.prewarm import warm
+from ari_assistant.session.session import Session
 from ari_assistant.store.api_keys import ApiKeys
 from ari_assistant.store.catalogue import Catalogue
 from ari_assistant.store.credentials import authentication_plan

@@ -11,8 +11,8 @@ import numpy as np
 
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.conversation.core import Greeting
-from ari_assistant.conversation.session import Session
 from ari_assistant.media.handle import MediaStream
+from ari_assistant.session.session import Session
 
 __all__ = ["SESSIONS", "EchoBrain", "ReplyBrain"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.conversation.ending import Ending
-from ari_assistant.conversation.interfaces import Surroundings
 from ari_assistant.dialogue.tools import offered_tools
 from ari_assistant.providers.model import ModelEvent, ModelRequest
+from ari_assistant.session.interfaces import Surroundings
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import Destination

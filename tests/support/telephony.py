@@ -21,12 +21,12 @@ from ari_assistant.calls.admission import Admission
 from ari_assistant.calls.routing import NumberFound
 from ari_assistant.calls.services import CallOptions, Services
 from ari_assistant.conversation.ending import Ending
-from ari_assistant.conversation.interfaces import Surroundings
 from ari_assistant.conversation.result import Conversation
 from ari_assistant.conversation.timings import Speculation
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.data_directory import DataDirectory
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.interfaces import Surroundings
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema

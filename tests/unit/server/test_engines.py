@@ -12,7 +12,6 @@ import pytest
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.calls.admission import Admission
 from ari_assistant.config.settings import Settings
-from ari_assistant.conversation.options import Prompts
 from ari_assistant.fault import Fault
 from ari_assistant.loop_watch import LoopWatch
 from ari_assistant.providers.errors import ProviderUnavailable
@@ -30,6 +29,7 @@ from ari_assistant.server.engines import (
 from ari_assistant.server.health import ServerHealth
 from ari_assistant.server.screen import NoScreen
 from ari_assistant.server.tasks import BackgroundTasks
+from ari_assistant.session.options import Prompts
 from ari_assistant.turns.vad import WebRtcDetectors
 from ari_assistant.vapi.transcriber import Transcriber as WantedTranscriber
 

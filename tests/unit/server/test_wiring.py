@@ -12,10 +12,10 @@ from ari_assistant.api.context import NotServing
 from ari_assistant.ari.client import AriCredentials
 from ari_assistant.calls.outbound import CallRefused
 from ari_assistant.config.settings import Settings
-from ari_assistant.conversation.session import Session
 from ari_assistant.fault import Fault
 from ari_assistant.server import wiring
 from ari_assistant.server.wiring import LiveOperations, conversation_session, internet
+from ari_assistant.session.session import Session
 from ari_assistant.vapi.call import CreateCall, Customer
 from ari_assistant.webhooks.url_policy import UrlRefused
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ari_assistant.providers.model import ToolCall
 from ari_assistant.vapi.base import JsonObject
-from tests.unit.conversation.tool_bench import BOOK, Bench, one
+from tests.unit.session.tool_bench import BOOK, Bench, one
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
-from ari_assistant.conversation.audio_output import AudioOutput
 from ari_assistant.media.handle import MediaStream
+from ari_assistant.session.audio_output import AudioOutput
 from tests.support.tones import tone
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ari_assistant.audio.playout import Spoken
-from ari_assistant.conversation.transcript import Transcript
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.transcript import Transcript
 from ari_assistant.telemetry import Private, get_logger
 from tests.support.conversation import FakeMessages, resolved_assistant
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from ari_assistant.conversation.interfaces import ToolSurroundings
-from ari_assistant.conversation.tool_outcome import Outcome
 from ari_assistant.dialogue.address import AddressRefused, filled_url, one_line
 from ari_assistant.dialogue.callers_text import from_caller
 from ari_assistant.dialogue.template import TemplateRenderer
 from ari_assistant.dialogue.tools import filled, static_arguments
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ToolCall
+from ari_assistant.session.interfaces import ToolSurroundings
+from ari_assistant.session.tool_outcome import Outcome
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.server import Server, ServerFailed
@@ -19,7 +19,7 @@ from ari_assistant.vapi.tool import ApiRequestTool
 
 __all__ = ["OwnTools"]
 
-log = get_logger("conversation.own_tools")
+log = get_logger("session.own_tools")
 
 _KEYS = frozenset("0123456789*#ABCDabcdwW,")
 _MAX_RESULT = 64 << 10

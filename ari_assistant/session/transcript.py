@@ -6,10 +6,10 @@ from typing import Any
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.playout import Spoken
-from ari_assistant.conversation.interfaces import ServerMessages
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.prompt import system_prompt
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.interfaces import ServerMessages
 from ari_assistant.telemetry import Private
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject

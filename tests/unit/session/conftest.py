@@ -9,7 +9,7 @@ import pytest
 
 from ari_assistant.webhooks.sender import WebhookSender
 from tests.support.webhook import webhook_server
-from tests.unit.conversation.tool_bench import Bench
+from tests.unit.session.tool_bench import Bench
 
 
 @pytest.fixture

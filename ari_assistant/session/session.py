@@ -17,33 +17,11 @@ from typing import Any, Final, Literal
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.conversation import actions as do
-from ari_assistant.conversation.audio_output import AudioOutput
-from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.core import ConversationCore, Greeting
 from ari_assistant.conversation.ending import Ending
-from ari_assistant.conversation.endpointing_server import EndpointingServer
-from ari_assistant.conversation.greeting import first_message, greeting
-from ari_assistant.conversation.hook_actions import HookTools
-from ari_assistant.conversation.interfaces import Surroundings
-from ari_assistant.conversation.options import ConversationOptions
 from ari_assistant.conversation.policy import conversation_policy
-from ari_assistant.conversation.recognition import Recognition
-from ari_assistant.conversation.reply import (
-    CallsTools,
-    ReplyGenerator,
-    Step,
-    UntilHeard,
-    as_clauses,
-    split_clauses,
-)
-from ari_assistant.conversation.reply_player import ReplyPlayer
 from ari_assistant.conversation.result import Conversation
-from ari_assistant.conversation.speaker import Speaker, is_audio_url
-from ari_assistant.conversation.tasks import ConversationTasks
-from ari_assistant.conversation.tool_runner import ToolRunner
-from ari_assistant.conversation.transcript import Transcript
 from ari_assistant.conversation.usage import Consumption
-from ari_assistant.conversation.wording import as_said, as_written
 from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.destination import filled_destination
 from ari_assistant.dialogue.history import Entry, History
@@ -51,6 +29,28 @@ from ari_assistant.dialogue.prompt import system_prompt
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.providers.model import ChatMessage
+from ari_assistant.session.audio_output import AudioOutput
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.endpointing_server import EndpointingServer
+from ari_assistant.session.greeting import first_message, greeting
+from ari_assistant.session.hook_tools import HookTools
+from ari_assistant.session.interfaces import Surroundings
+from ari_assistant.session.options import ConversationOptions
+from ari_assistant.session.recognition import Recognition
+from ari_assistant.session.reply import (
+    CallsTools,
+    ReplyGenerator,
+    Step,
+    UntilHeard,
+    as_clauses,
+    split_clauses,
+)
+from ari_assistant.session.reply_player import ReplyPlayer
+from ari_assistant.session.speaker import Speaker, is_audio_url
+from ari_assistant.session.tasks import ConversationTasks
+from ari_assistant.session.tool_runner import ToolRunner
+from ari_assistant.session.transcript import Transcript
+from ari_assistant.session.wording import as_said, as_written
 from ari_assistant.telemetry import Private
 from ari_assistant.turns.echo import EchoGuard
 from ari_assistant.vapi.assistant import Assistant

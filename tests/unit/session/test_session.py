@@ -15,12 +15,12 @@ import pytest
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.conversation.ending import END_PHRASE, MAX_DURATION, MEDIA_LOST, SILENCE, Ending
-from ari_assistant.conversation.interfaces import Surroundings
-from ari_assistant.conversation.options import ConversationOptions
-from ari_assistant.conversation.session import Session
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import TextDelta
+from ari_assistant.session.interfaces import Surroundings
+from ari_assistant.session.options import ConversationOptions
+from ari_assistant.session.session import Session
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject

@@ -6,9 +6,9 @@ from typing import Any
 
 from ari_assistant.conversation.actions import Text
 from ari_assistant.conversation.core import Greeting
-from ari_assistant.conversation.speaker import is_audio_url
 from ari_assistant.dialogue.address import AddressRefused, filled_url
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.speaker import is_audio_url
 from ari_assistant.vapi.assistant import Assistant
 
 __all__ = ["first_message", "greeting"]

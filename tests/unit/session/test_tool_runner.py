@@ -6,11 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.reports.invite import header_variables
+from ari_assistant.session.tool_runner import ToolRunner
 from ari_assistant.vapi.base import JsonObject
 from tests.support.serving import served
-from tests.unit.conversation.tool_bench import BOOK, Bench, one
+from tests.unit.session.tool_bench import BOOK, Bench, one
 
 
 async def test_arguments_that_are_no_object_are_none(bench: Bench) -> None:

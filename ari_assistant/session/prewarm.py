@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ari_assistant.conversation.reply import split_clauses
-from ari_assistant.conversation.speaker import is_audio_url, speaking_plan
 from ari_assistant.dialogue.spoken import spoken_form
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.voice import Voice
+from ari_assistant.session.reply import split_clauses
+from ari_assistant.session.speaker import is_audio_url, speaking_plan
 from ari_assistant.vapi.assistant import Assistant
 
 __all__ = ["warm"]

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.ending import AFTER_MESSAGE, ASSISTANT_ENDED
-from ari_assistant.conversation.reply import (
+from ari_assistant.dialogue.history import Entry, History
+from ari_assistant.dialogue.variables import Variables
+from ari_assistant.providers.model import ChatMessage, TextDelta, ToolCall, Usage
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.reply import (
     CallsTools,
     Reply,
     ReplyGenerator,
@@ -20,11 +23,8 @@ from ari_assistant.conversation.reply import (
     as_clauses,
     split_clauses,
 )
-from ari_assistant.conversation.tasks import ConversationTasks
-from ari_assistant.conversation.tool_runner import ToolRunner
-from ari_assistant.dialogue.history import Entry, History
-from ari_assistant.dialogue.variables import Variables
-from ari_assistant.providers.model import ChatMessage, TextDelta, ToolCall, Usage
+from ari_assistant.session.tasks import ConversationTasks
+from ari_assistant.session.tool_runner import ToolRunner
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from tests.support.conversation import FakeMessages, ScriptedModel, fake_surroundings, resolved_assistant

@@ -19,13 +19,8 @@ from typing import Any, Final, Protocol
 from ari_assistant.assistants.model_providers import metadata_fields
 from ari_assistant.assistants.plans import chunk_plan
 from ari_assistant.assistants.resolved import ResolvedAssistant
-from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.ending import AFTER_MESSAGE, ASSISTANT_ENDED, Ending
-from ari_assistant.conversation.interfaces import ServerMessages
-from ari_assistant.conversation.knowledge import ask_knowledge_base
-from ari_assistant.conversation.tasks import ConversationTasks
 from ari_assistant.conversation.timings import TurnTimes
-from ari_assistant.conversation.tool_outcome import Outcome
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.clauses import SPOKEN_CHARACTERS, Clauses
 from ari_assistant.dialogue.history import Entry, ToolsCalled, ToolsResult
@@ -34,6 +29,11 @@ from ari_assistant.dialogue.template import fill_for_speech
 from ari_assistant.dialogue.tools import Offered, arguments_of, delayed_messages, message_text
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall, Usage
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.interfaces import ServerMessages
+from ari_assistant.session.knowledge import ask_knowledge_base
+from ari_assistant.session.tasks import ConversationTasks
+from ari_assistant.session.tool_outcome import Outcome
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject, new_id
@@ -43,7 +43,7 @@ from ari_assistant.vapi.tool import ApiRequestTool, FunctionTool, ToolMessage
 
 __all__ = ["CallsTools", "Reply", "ReplyGenerator", "Step", "Tools", "UntilHeard", "as_clauses", "split_clauses"]
 
-log = get_logger("conversation.reply")
+log = get_logger("session.reply")
 
 _MAX_ROUNDS: Final = 8
 _FILLER = "Just a sec."

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ari_assistant.conversation.clock import CallClock
+from ari_assistant.session.clock import CallClock
 
 
 async def test_seconds_count_from_the_answer_and_until_then_from_the_beginning(

@@ -9,10 +9,6 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from ari_assistant.conversation.interfaces import TaskOwner, ToolSurroundings
-from ari_assistant.conversation.own_tools import OwnTools
-from ari_assistant.conversation.server_tools import Asked, ServerTools
-from ari_assistant.conversation.tool_outcome import Outcome
 from ari_assistant.dialogue.address import AddressRefused
 from ari_assistant.dialogue.destination import filled_destination
 from ari_assistant.dialogue.tools import (
@@ -26,6 +22,10 @@ from ari_assistant.dialogue.tools import (
 )
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ToolCall
+from ari_assistant.session.interfaces import TaskOwner, ToolSurroundings
+from ari_assistant.session.own_tools import OwnTools
+from ari_assistant.session.server_tools import Asked, ServerTools
+from ari_assistant.session.tool_outcome import Outcome
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import AssistantDestination
@@ -41,7 +41,7 @@ from ari_assistant.vapi.tool import (
 
 __all__ = ["ToolRunner"]
 
-log = get_logger("conversation.tool_runner")
+log = get_logger("session.tool_runner")
 
 
 class ToolRunner:

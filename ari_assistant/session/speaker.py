@@ -14,21 +14,21 @@ from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.audio.trim import trim_leading_silence
 from ari_assistant.audio.wav import read_wav
-from ari_assistant.conversation.audio_output import AudioOutput
-from ari_assistant.conversation.clock import CallClock
-from ari_assistant.conversation.interfaces import Requests
-from ari_assistant.conversation.options import Prompts
-from ari_assistant.conversation.reply import Reply, split_clauses
 from ari_assistant.dialogue.clauses import plain
 from ari_assistant.dialogue.spoken import Formatting, format_plan, spoken_form
 from ari_assistant.providers.errors import ProviderError
+from ari_assistant.session.audio_output import AudioOutput
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.interfaces import Requests
+from ari_assistant.session.options import Prompts
+from ari_assistant.session.reply import Reply, split_clauses
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.server import ServerFailed
 
 __all__ = ["Speaker", "is_audio_url", "speaking_plan"]
 
-log = get_logger("conversation.speaker")
+log = get_logger("session.speaker")
 
 _BACKCHANNEL = "Mm-hmm."
 _AUDIO_URL = re.compile(r"https?://\S+")

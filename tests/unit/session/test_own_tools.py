@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.serving import served
-from tests.unit.conversation.tool_bench import Bench, one
+from tests.unit.session.tool_bench import Bench, one
 
 
 async def test_an_api_request_is_made_with_templates_defaults_and_headers(bench: Bench) -> None:
@@ -58,7 +58,7 @@ async def test_keys_are_pressed_with_their_pauses(bench: Bench, monkeypatch: pyt
         pauses.append(seconds)
 
     runner = bench.runner({"type": "dtmf"})
-    monkeypatch.setattr("ari_assistant.conversation.own_tools.asyncio.sleep", sleep)
+    monkeypatch.setattr("ari_assistant.session.own_tools.asyncio.sleep", sleep)
     outcome = await one(runner, "dtmf", '{"keys": "12w3W#"}')
     assert (bench.control.pressed, pauses, outcome.failed) == (["12", "3", "#"], [0.5, 1.0], False)
     assert (await one(runner, "dtmf", '{"keys": "call me"}')).failed

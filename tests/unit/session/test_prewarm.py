@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ari_assistant.audio.frame import Pcm
-from ari_assistant.conversation.prewarm import warm
 from ari_assistant.providers.errors import ProviderError
+from ari_assistant.session.prewarm import warm
 from ari_assistant.vapi.assistant import Assistant
 
 

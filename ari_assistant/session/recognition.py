@@ -10,11 +10,11 @@ import numpy as np
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import PTIME_SECONDS, SILENCE, Pcm
-from ari_assistant.conversation.tasks import ConversationTasks
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.transcriber import TranscriberStream
+from ari_assistant.session.tasks import ConversationTasks
 
 __all__ = ["Recognition"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from ari_assistant.audio.playout import Playout, Spoken
 from ari_assistant.conversation.actions import CutReply, ReplySpec
-from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.core import ReplyOutcome
-from ari_assistant.conversation.interfaces import ServerMessages
-from ari_assistant.conversation.reply import Reply
-from ari_assistant.conversation.speaker import Speaker
 from ari_assistant.conversation.timings import Speculation, TurnTimes
-from ari_assistant.conversation.transcript import Transcript
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.history import Entry
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.interfaces import ServerMessages
+from ari_assistant.session.reply import Reply
+from ari_assistant.session.speaker import Speaker
+from ari_assistant.session.transcript import Transcript
 from ari_assistant.telemetry import Private
 
 __all__ = ["ReplyPlayer"]

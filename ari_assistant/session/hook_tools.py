@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ari_assistant.conversation.interfaces import StoredTools, TaskOwner, ToolSurroundings
-from ari_assistant.conversation.tool_outcome import Outcome
-from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.dialogue.tools import Offered, offered_tools
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ToolCall
+from ari_assistant.session.interfaces import StoredTools, TaskOwner, ToolSurroundings
+from ari_assistant.session.tool_outcome import Outcome
+from ari_assistant.session.tool_runner import ToolRunner
 from ari_assistant.telemetry import Private, get_logger
 from ari_assistant.vapi.base import new_id
 from ari_assistant.vapi.hook import HookAction
@@ -15,7 +15,7 @@ from ari_assistant.vapi.model import Model
 
 __all__ = ["HookTools"]
 
-log = get_logger("conversation.hook_actions")
+log = get_logger("session.hook_tools")
 
 
 class HookTools:

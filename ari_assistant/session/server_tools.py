@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ari_assistant.conversation.interfaces import ServerMessages, TaskOwner
-from ari_assistant.conversation.tool_outcome import Outcome
 from ari_assistant.dialogue.tools import NO_RESULT, Offered, result_text
 from ari_assistant.providers.model import ToolCall
+from ari_assistant.session.interfaces import ServerMessages, TaskOwner
+from ari_assistant.session.tool_outcome import Outcome
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.destination import AnyDestination
@@ -22,7 +22,7 @@ from ari_assistant.vapi.tool import FunctionTool, Tool, ToolMessage, TransferCal
 
 __all__ = ["Asked", "ServerTools", "WhereTo"]
 
-log = get_logger("conversation.server_tools")
+log = get_logger("session.server_tools")
 
 _destination_schema: TypeAdapter[AnyDestination] = TypeAdapter(AnyDestination)
 _message_schema = TypeAdapter(ToolMessage)

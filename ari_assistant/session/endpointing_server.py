@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ari_assistant.conversation.interfaces import ServerMessages
 from ari_assistant.dialogue.prompt import chat_messages, system_prompt
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.interfaces import ServerMessages
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.server import Server, ServerFailed
 

@@ -8,10 +8,10 @@ import pytest
 
 from ari_assistant.conversation.actions import Text
 from ari_assistant.conversation.core import Greeting
-from ari_assistant.conversation.greeting import first_message, greeting
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.reports.invite import header_variables
+from ari_assistant.session.greeting import first_message, greeting
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 

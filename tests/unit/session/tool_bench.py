@@ -8,14 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
-from ari_assistant.conversation.tool_outcome import Outcome
-from ari_assistant.conversation.tool_runner import ToolRunner
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.tools import offered_tools
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import ToolCall
 from ari_assistant.reports.messages import CallMessages
 from ari_assistant.reports.record import CallRecord, Dialled, Installation
+from ari_assistant.session.tool_outcome import Outcome
+from ari_assistant.session.tool_runner import ToolRunner
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.model import Model

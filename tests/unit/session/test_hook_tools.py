@@ -6,11 +6,11 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from ari_assistant.conversation.hook_actions import HookTools
-from ari_assistant.conversation.tasks import ConversationTasks
-from ari_assistant.conversation.tool_outcome import Outcome
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.hook_tools import HookTools
+from ari_assistant.session.tasks import ConversationTasks
+from ari_assistant.session.tool_outcome import Outcome
 from ari_assistant.telemetry import Private, get_logger
 from ari_assistant.vapi.hook import HookAction
 from tests.support.conversation import FakeMessages, fake_surroundings

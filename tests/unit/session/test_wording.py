@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ari_assistant.conversation.actions import Text
-from ari_assistant.conversation.wording import as_said, as_written
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.wording import as_said, as_written
 from ari_assistant.telemetry import get_logger
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
-from ari_assistant.conversation.recognition import Recognition
-from ari_assistant.conversation.tasks import ConversationTasks
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.providers.errors import ProviderUnavailable
+from ari_assistant.session.recognition import Recognition
+from ari_assistant.session.tasks import ConversationTasks
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ari_assistant.conversation.interfaces import ServerMessages
 from ari_assistant.dialogue.history import History
 from ari_assistant.providers.model import ChatMessage
+from ari_assistant.session.interfaces import ServerMessages
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.server import Server, ServerFailed
 
 __all__ = ["ask_knowledge_base"]
 
-log = get_logger("conversation.knowledge")
+log = get_logger("session.knowledge")
 
 
 async def ask_knowledge_base(

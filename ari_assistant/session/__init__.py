@@ -1,0 +1,1 @@
+"""Who carries a conversation out: tasks, engines, models, voices. What it decides is `conversation`'s."""
