@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from pydantic import ValidationError
 
+from ari_assistant.assistants.local_transcribers import LocalTranscribers
 from ari_assistant.assistants.provider_access import ProviderAccess, canonical, fell_back
 from ari_assistant.audio.level import ActiveLevel
 from ari_assistant.providers import azure, cartesia, deepgram, elevenlabs, vosk, wyoming
@@ -55,14 +56,14 @@ class SpeechChoice:
     def __init__(
         self,
         *,
-        transcriber: Callable[[transcriber_schema.Transcriber | None], Transcriber],
+        transcribers: LocalTranscribers,
         voice: CachedVoice,
         vendors: aiohttp.ClientSession,
         servers: aiohttp.ClientSession,
     ) -> None:
-        """`transcriber` (for what an assistant wants: language, keywords) and `voice` are the local ones. `vendors`
-        opens the connections to where the operator says, `servers` those to where API users say."""
-        self._transcriber = transcriber
+        """`transcribers` and `voice` are the local ones. `vendors` opens the connections to where the operator says,
+        `servers` those to where API users say."""
+        self._transcribers = transcribers
         self._voice = voice
         self._session = vendors
         self._servers = servers
@@ -134,7 +135,7 @@ class SpeechChoice:
     ) -> ChosenTranscriber:
         """The transcriber of one call. `headers` are those of the websocket of a `custom-transcriber`."""
         wanted = assistant.transcriber
-        local = self._transcriber(wanted)
+        local = self._transcribers.choose(wanted)
         if wanted is None:
             return ChosenTranscriber(local)
         automatic = wanted.fallback_plan.auto_fallback if wanted.fallback_plan is not None else None

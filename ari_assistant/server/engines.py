@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from ari_assistant.assistants.local_transcribers import LocalTranscribers, MoonshineForAll, WhisperForEach
 from ari_assistant.config.settings import Settings
 from ari_assistant.fault import Fault
 from ari_assistant.providers.end_of_turn import EndOfTurnModel
 from ari_assistant.providers.errors import ProviderError, ProviderUnavailable
-from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
-from ari_assistant.providers.moonshine import MoonshineTranscriber
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.silero import SileroNetwork
 from ari_assistant.providers.smart_turn import SmartTurn, model_path
-from ari_assistant.providers.transcriber import Transcriber
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.server.health import ServerHealth
 from ari_assistant.server.screen import Screen
@@ -23,9 +20,8 @@ from ari_assistant.server.tasks import BackgroundTasks
 from ari_assistant.session.options import Prompts
 from ari_assistant.telemetry import get_logger
 from ari_assistant.turns.vad import SharpEnds, SileroDetectors, SpeechDetectors, WebRtcDetectors
-from ari_assistant.vapi.transcriber import Transcriber as WantedTranscriber
 
-__all__ = ["LocalEngines", "local_transcriber", "speech_detectors", "start_engines", "wait_for_engines"]
+__all__ = ["LocalEngines", "local_transcribers", "speech_detectors", "start_engines", "wait_for_engines"]
 
 log = get_logger("server")
 
@@ -92,23 +88,9 @@ def _end_of_turn_engine() -> EngineProcess | None:
     return EngineProcess("smart-turn", timeout_seconds=2.0, log=log)
 
 
-def local_transcriber(engine: EngineProcess) -> Callable[[WantedTranscriber | None], Transcriber]:
-    """What an assistant wants of it: Moonshine knows English only, Whisper languages and keywords."""
-    if engine.name == "moonshine":
-        moonshine = MoonshineTranscriber(engine)
-        return lambda wanted: moonshine
-
-    def chosen(wanted: WantedTranscriber | None) -> Transcriber:
-        if wanted is None:
-            return FasterWhisperTranscriber(engine)
-        language = (wanted.language or "en").partition("-")[0].lower()
-        return FasterWhisperTranscriber(
-            engine,
-            language="en" if language == "multi" else language,
-            keywords=tuple(word.partition(":")[0] for word in wanted.keywords or ()),
-        )
-
-    return chosen
+def local_transcribers(engine: EngineProcess) -> LocalTranscribers:
+    """By whichever engine there is."""
+    return MoonshineForAll(engine) if engine.name == "moonshine" else WhisperForEach(engine)
 
 
 def speech_detectors(settings: Settings) -> SpeechDetectors:

@@ -35,7 +35,7 @@ from ari_assistant.providers.piper import PiperVoice
 from ari_assistant.providers.voice import Voice
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.reports.erasure import erasure_message
-from ari_assistant.server.engines import LocalEngines, local_transcriber, speech_detectors
+from ari_assistant.server.engines import LocalEngines, local_transcribers, speech_detectors
 from ari_assistant.server.health import LoadMeter
 from ari_assistant.server.preflight import Preflight
 from ari_assistant.session.interfaces import TaskOwner
@@ -162,7 +162,7 @@ def speakers(settings: Settings, engines: LocalEngines, ways: Internet) -> Speak
     return Speakers(
         local_voice=voice,
         speech=SpeechChoice(
-            transcriber=local_transcriber(engines.recogniser),
+            transcribers=local_transcribers(engines.recogniser),
             voice=voice,
             vendors=ways.vendors,
             servers=ways.servers,

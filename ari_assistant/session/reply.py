@@ -46,6 +46,8 @@ __all__ = ["CallsTools", "Reply", "ReplyGenerator", "Step", "Tools", "UntilHeard
 log = get_logger("session.reply")
 
 _MAX_ROUNDS: Final = 8
+_GREETING: Final = 0
+"""The turn of what is said first."""
 _FILLER = "Just a sec."
 _TRANSFERRING = "Transferring the call now."
 _DEFAULT_MAX_TOKENS = 250
@@ -82,7 +84,7 @@ class Reply:
         utterance has. `source` is `model` or `force-say` (fixed words). A `protected` reply cannot be interrupted."""
         self.number = number
         self.turn = turn
-        self.turn_id = new_id() if source == "model" else ""
+        self.turn_id = new_id() if source == "model" or turn == _GREETING else ""
         """In server messages (§7.4)."""
         self.source = source
         self.protected = protected

@@ -38,6 +38,9 @@ class Local:
     async def transcribe(self, pcm: Pcm, *, rate: int = 8_000) -> str:
         return ""
 
+    def choose(self, wanted: object) -> Local:
+        return self
+
 
 class Messages:
     """Builds messages that hold what they are about."""
@@ -52,9 +55,7 @@ class Resolver:
     def __init__(self, catalogue: Catalogue, session: aiohttp.ClientSession) -> None:
         local = Local()
         self.models = ModelChoice(ChatEndpoint(url="http://endpoint.example"), UrlPolicy())
-        speech = SpeechChoice(
-            transcriber=lambda wanted: local, voice=CachedVoice(local), vendors=session, servers=session
-        )
+        speech = SpeechChoice(transcribers=local, voice=CachedVoice(local), vendors=session, servers=session)
         self._resolver = AssistantResolver(
             catalogue, ProviderAccess(), WebhookSender(session), speech=speech, models=self.models
         )

@@ -28,14 +28,15 @@ class Local:
     async def transcribe(self, pcm: Pcm, *, rate: int = 8_000) -> str:
         return ""
 
+    def choose(self, wanted: object) -> Local:
+        return self
+
 
 @pytest.fixture
 async def choice() -> AsyncGenerator[SpeechChoice, None]:
     local = Local()
     async with aiohttp.ClientSession() as session:
-        yield SpeechChoice(
-            transcriber=lambda wanted: local, voice=CachedVoice(local), vendors=session, servers=session
-        )
+        yield SpeechChoice(transcribers=local, voice=CachedVoice(local), vendors=session, servers=session)
 
 
 def assistant(**fields: Any) -> Assistant:

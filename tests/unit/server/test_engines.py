@@ -9,19 +9,19 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from ari_assistant.assistants.local_transcribers import MoonshineForAll, WhisperForEach
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.calls.admission import Admission
 from ari_assistant.config.settings import Settings
 from ari_assistant.fault import Fault
 from ari_assistant.loop_watch import LoopWatch
 from ari_assistant.providers.errors import ProviderUnavailable
-from ari_assistant.providers.faster_whisper import FasterWhisperTranscriber
 from ari_assistant.providers.process import EngineProcess
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.server import engines as engines_module
 from ari_assistant.server.engines import (
     LocalEngines,
-    local_transcriber,
+    local_transcribers,
     speech_detectors,
     start_engines,
     wait_for_engines,
@@ -31,7 +31,6 @@ from ari_assistant.server.screen import NoScreen
 from ari_assistant.server.tasks import BackgroundTasks
 from ari_assistant.session.options import Prompts
 from ari_assistant.turns.vad import WebRtcDetectors
-from ari_assistant.vapi.transcriber import Transcriber as WantedTranscriber
 
 
 class Tasks:
@@ -93,14 +92,9 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
     assert f"'ari-assistant[{extra}]'" in raised.value.cure
 
 
-def test_an_assistant_names_the_language_and_the_keywords_for_whisper_only() -> None:
-    wanted = WantedTranscriber.model_validate({"provider": "x", "language": "de-AT", "keywords": ["Wien:2"]})
-    whisper = local_transcriber(EngineProcess("faster-whisper"))
-    chosen = whisper(wanted)
-    assert isinstance(chosen, FasterWhisperTranscriber)
-    assert chosen._request == {"language": "de", "keywords": ["Wien"]}
-    moonshine = local_transcriber(EngineProcess("moonshine"))
-    assert moonshine(wanted) is moonshine(None)
+def test_the_local_transcriber_is_that_of_the_engine() -> None:
+    assert isinstance(local_transcribers(EngineProcess("faster-whisper")), WhisperForEach)
+    assert isinstance(local_transcribers(EngineProcess("moonshine")), MoonshineForAll)
 
 
 def test_where_the_detector_is_not_installed_the_simpler_one_stands_in(

@@ -7,8 +7,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-
 from ari_assistant.conversation.ending import AFTER_MESSAGE, ASSISTANT_ENDED
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.variables import Variables
@@ -98,8 +96,9 @@ def test_nobody_hears_of_a_reply_before_it_is_confirmed() -> None:
     assert len(messages.sent) == 3, "confirming twice tells nothing twice"
 
 
-def test_fixed_words_have_no_turn_id_and_a_models_have_one() -> None:
+def test_fixed_words_have_no_turn_id_a_models_and_the_first_message_have_one() -> None:
     messages = FakeMessages()
+    assert Reply(1, 0, messages, source="force-say").turn_id != ""
     assert Reply(1, 1, messages, source="force-say").turn_id == ""
     assert Reply(1, 1, messages).turn_id != Reply(2, 1, messages).turn_id
 
@@ -297,14 +296,6 @@ async def test_a_knowledge_base_may_answer_itself() -> None:
         assert await made.writes() == ["At nine."]
         assert made.reply.text == "At nine."
     assert model.requests == []
-
-
-@pytest.mark.parametrize("answer", [None, {}, {"documents": "x"}, {"message": "x"}])
-async def test_without_a_usable_answer_of_the_base_the_model_answers_alone(answer: JsonObject | None) -> None:
-    async with desk(ScriptedModel(WORDS), model={"knowledgeBase": BASE}) as made:
-        if answer is not None:
-            made.messages.answers["knowledge-base-request"] = answer
-        assert await made.writes() == ["Hello there.", "How are you?"]
 
 
 async def test_a_knowledge_base_is_asked_about_nothing_that_may_be_withdrawn() -> None:
