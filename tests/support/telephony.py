@@ -110,10 +110,14 @@ class FakeSession:
         self.heard: list[Any] = []
         """What it was told, in order."""
         self.running = asyncio.Event()
-        self.held_on_preparing: asyncio.Event | None = None
+        self.preparing = asyncio.Event()
+        self.slow = False
+        """Its first words take for ever to be made."""
 
     async def prepare(self) -> None:
-        self.heard.append("prepare")
+        self.preparing.set()
+        if self.slow:
+            await asyncio.get_running_loop().create_future()
 
     async def run(self, stream: Any, *, started_ms: int) -> None:
         self.running.set()
@@ -278,6 +282,10 @@ class Office:
         self.background = Background()
         self.admission = Admission()
         self.sessions: list[FakeSession] = []
+        self.begun = asyncio.Event()
+        """There is a session."""
+        self.slow = False
+        """Of all sessions."""
         self.number: JsonObject = {"provider": "vapi", "sipUri": "sip:desk@localhost", **number}
         self.known = True
         """The dialled number is."""
@@ -311,8 +319,11 @@ class Office:
         return ResolvedAssistant(assistant, nobody, None, nobody, nobody, None, {})
 
     def _session(self, *given: Any, log: Any) -> FakeSession:
-        self.sessions.append(FakeSession(*given, log=log))
-        return self.sessions[-1]
+        session = FakeSession(*given, log=log)
+        session.slow = self.slow
+        self.sessions.append(session)
+        self.begun.set()
+        return session
 
     @property
     def stored(self) -> JsonObject:
