@@ -18,6 +18,7 @@ from ari_assistant.ari.errors import AriRequestError
 from ari_assistant.ari.events import AriEvent, StasisStart, parse_event
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.calls.admission import Admission
+from ari_assistant.calls.media_transport import RtpTransport
 from ari_assistant.calls.routing import NumberFound
 from ari_assistant.calls.services import CallOptions, Services
 from ari_assistant.conversation.ending import Ending
@@ -27,6 +28,8 @@ from ari_assistant.conversation.timings import Speculation
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.data_directory import DataDirectory
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.reports.record import Installation
+from ari_assistant.reports.recorded import CallRecords
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
@@ -296,15 +299,14 @@ class Office:
             ari=self.asterisk,
             catalogue=cast(Any, catalogue),
             router=cast(Any, SimpleNamespace(find=self._find)),
-            calls=cast(Any, self.calls),
+            records=CallRecords(cast(Any, self.calls), cast(Any, self.sender), None, self.background),
             webhooks=cast(Any, self.sender),
             resolver=cast(Any, SimpleNamespace(resolve=self._resolve)),
             end_of_turn=None,
-            media=cast(Any, self.media),
-            sockets=None,
+            transport=RtpTransport(self.asterisk, cast(Any, self.media)),
             admission=self.admission,
             hearing=cast(Any, None),
-            options=CallOptions(org_id="o", data=DataDirectory(folder), public_url="http://h"),
+            options=CallOptions(Installation("o", "http://h"), DataDirectory(folder)),
             background=self.background,
             session=cast(Any, self._session),
         )
