@@ -64,6 +64,7 @@ class CallRecords:
     calls: Calls
     sender: WebhookSender
     org_server: Server | None
+    """Where messages go when neither the assistant nor the number names a server."""
     background: TaskOwner
     """Runs what outlives the call: the delivery of its messages, its saving."""
 

@@ -19,6 +19,7 @@ from ari_assistant.assistants.resolved import AssistantResolver
 from ari_assistant.assistants.speech_providers import SpeechChoice
 from ari_assistant.calls.admission import Admission
 from ari_assistant.calls.live import LiveCalls
+from ari_assistant.calls.media_transport import MediaTransport, RtpTransport, SocketTransport
 from ari_assistant.calls.routing import Router
 from ari_assistant.calls.services import CallOptions, Services
 from ari_assistant.calls.sip_authentication import SipAuthenticator
@@ -36,6 +37,8 @@ from ari_assistant.providers.voice import Voice
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.reports.erasure import erasure_message
 from ari_assistant.server.engines import LocalEngines, local_transcribers, speech_detectors
+from ari_assistant.reports.record import Installation
+from ari_assistant.reports.recorded import CallRecords
 from ari_assistant.server.health import LoadMeter
 from ari_assistant.server.preflight import Preflight
 from ari_assistant.session.interfaces import TaskOwner
@@ -190,13 +193,18 @@ def services(
         find_credential=partial(authentication_plan, store.catalogue),
         sign_by_default=settings.sign_webhooks,
     )
+    org_server = WebhookServer(url=settings.server_url, secret=secret) if settings.server_url else None
+    ari = telephony.ari
+    transport: MediaTransport = RtpTransport(ari, telephony.media)
+    if telephony.sockets is not None:
+        transport = SocketTransport(ari, telephony.sockets)
     return Services(
-        ari=telephony.ari,
+        ari=ari,
         catalogue=store.catalogue,
         router=Router(
             store.catalogue, is_this_machine=ThisMachine(domains=settings.sip_domains, addresses=addresses)
         ),
-        calls=store.calls,
+        records=CallRecords(store.calls, webhooks, org_server, background),
         webhooks=webhooks,
         resolver=AssistantResolver(
             store.catalogue,
@@ -206,15 +214,12 @@ def services(
             models=speakers.models,
         ),
         end_of_turn=engines.end_of_turn(),
-        media=telephony.media,
-        sockets=telephony.sockets,
+        transport=transport,
         hearing=telephony.hearing,
         admission=admission,
         options=CallOptions(
-            org_id=ORG_ID,
+            installation=Installation(ORG_ID, settings.api_base),
             data=DataDirectory(settings.data_dir.resolve()),
-            public_url=settings.api_base,
-            org_server=WebhookServer(url=settings.server_url, secret=secret) if settings.server_url else None,
             assistant_request_seconds=settings.assistant_request_seconds,
             waits=Waits.around(settings.endpointing_seconds),
         ),
@@ -253,7 +258,7 @@ class LiveOperations:
         """See `reports.erasure`."""
         services = self._services
         outbox = await erasure_message(
-            services.catalogue, services.webhooks, services.options.org_server, kind, call
+            services.catalogue, services.webhooks, services.records.org_server, kind, call
         )
         if outbox is not None:
             services.background.spawn(outbox.run(), f"outbox-{call['id']}")

@@ -18,6 +18,7 @@ from ari_assistant.ari.errors import AriRequestError
 from ari_assistant.ari.events import AriEvent, StasisStart, parse_event
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.calls.admission import Admission
+from ari_assistant.calls.media_transport import RtpTransport
 from ari_assistant.calls.routing import NumberFound
 from ari_assistant.calls.services import CallOptions, Services
 from ari_assistant.conversation.ending import Ending
@@ -27,6 +28,8 @@ from ari_assistant.conversation.usage import Consumption
 from ari_assistant.data_directory import DataDirectory
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.session.interfaces import Surroundings
+from ari_assistant.reports.record import Installation
+from ari_assistant.reports.recorded import CallRecords
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema
@@ -110,10 +113,14 @@ class FakeSession:
         self.heard: list[Any] = []
         """What it was told, in order."""
         self.running = asyncio.Event()
-        self.held_on_preparing: asyncio.Event | None = None
+        self.preparing = asyncio.Event()
+        self.slow = False
+        """Its first words take for ever to be made."""
 
     async def prepare(self) -> None:
-        self.heard.append("prepare")
+        self.preparing.set()
+        if self.slow:
+            await asyncio.get_running_loop().create_future()
 
     async def run(self, stream: Any, *, started_ms: int) -> None:
         self.running.set()
@@ -278,6 +285,10 @@ class Office:
         self.background = Background()
         self.admission = Admission()
         self.sessions: list[FakeSession] = []
+        self.begun = asyncio.Event()
+        """There is a session."""
+        self.slow = False
+        """Of all sessions."""
         self.number: JsonObject = {"provider": "vapi", "sipUri": "sip:desk@localhost", **number}
         self.known = True
         """The dialled number is."""
@@ -288,15 +299,14 @@ class Office:
             ari=self.asterisk,
             catalogue=cast(Any, catalogue),
             router=cast(Any, SimpleNamespace(find=self._find)),
-            calls=cast(Any, self.calls),
+            records=CallRecords(cast(Any, self.calls), cast(Any, self.sender), None, self.background),
             webhooks=cast(Any, self.sender),
             resolver=cast(Any, SimpleNamespace(resolve=self._resolve)),
             end_of_turn=None,
-            media=cast(Any, self.media),
-            sockets=None,
+            transport=RtpTransport(self.asterisk, cast(Any, self.media)),
             admission=self.admission,
             hearing=cast(Any, None),
-            options=CallOptions(org_id="o", data=DataDirectory(folder), public_url="http://h"),
+            options=CallOptions(Installation("o", "http://h"), DataDirectory(folder)),
             background=self.background,
             session=cast(Any, self._session),
         )
@@ -311,8 +321,11 @@ class Office:
         return ResolvedAssistant(assistant, nobody, None, nobody, nobody, None, {})
 
     def _session(self, *given: Any, log: Any) -> FakeSession:
-        self.sessions.append(FakeSession(*given, log=log))
-        return self.sessions[-1]
+        session = FakeSession(*given, log=log)
+        session.slow = self.slow
+        self.sessions.append(session)
+        self.begun.set()
+        return session
 
     @property
     def stored(self) -> JsonObject:

@@ -156,6 +156,19 @@ async def test_who_was_up_when_they_left_was_answered_though_we_had_not_heard_of
     assert line.statuses() == ["in-progress", "ended"]
 
 
+async def test_who_leaves_while_the_first_words_are_made_is_not_answered_and_nobody_makes_them_on(
+    line: Line,
+) -> None:
+    line.office.slow = True
+    serving = line.calls()
+    await line.office.begun.wait()
+    await line.session.preparing.wait()
+    line.asterisk.tell("StasisEnd")
+    record = await line.office.over(serving)
+    assert record["endedReason"] == "call.ringing.sip-inbound-caller-hungup-before-call-connect"
+    assert ANSWER not in line.asterisk.asked
+
+
 async def test_who_left_while_it_was_answered_has_cancelled(line: Line) -> None:
     line.asterisk.refuses[ANSWER] = 404
     serving = line.calls()

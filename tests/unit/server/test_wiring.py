@@ -82,7 +82,7 @@ async def test_who_erases_a_call_is_not_kept_waiting_by_the_message_about_it(
     wanted: list[Outbox | None] = [None, Outbox()]
     monkeypatch.setattr(wiring, "erasure_message", message)
     services = SimpleNamespace(
-        catalogue=None, webhooks=None, options=SimpleNamespace(org_server=None), background=Tasks()
+        catalogue=None, webhooks=None, records=SimpleNamespace(org_server=None), background=Tasks()
     )
     operations = LiveOperations(cast(Any, None), cast(Any, None), cast(Any, services))
     await operations.call_event("call.deleted", {"id": "c1"})
