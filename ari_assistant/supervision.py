@@ -11,7 +11,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["Backoff", "Child", "EventLog", "Supervisor", "child_environment", "ended", "unlogged"]
 
@@ -38,15 +38,19 @@ class Backoff:
         return self._pause
 
 
-class Child(Protocol):
+EndT = TypeVar("EndT")
+
+
+class Child(Protocol[EndT]):
     """A kind of process."""
 
-    async def live(self) -> None:
+    async def live(self) -> EndT:
         """One life: start the process, call `Supervisor.up` when it is ready, `Supervisor.down` when it is not any
-        more, and return when it has ended. Nothing is left behind, whatever ends this: a cancellation too."""
+        more; when it has ended, return what is to be told of that. Nothing is left behind, whatever ends this: a
+        cancellation too."""
 
-    def restarting(self, pause: float) -> None:
-        """It has ended, and is started again in `pause` seconds: to be logged."""
+    def restarting(self, end: EndT, pause: float) -> None:
+        """A life has ended so, and the next begins in `pause` seconds: to be logged."""
 
 
 class Supervisor:
@@ -79,16 +83,16 @@ class Supervisor:
         await self._first_outcome.wait()
         return self.ready
 
-    async def run(self, child: Child) -> None:
+    async def run(self, child: Child[EndT]) -> None:
         """Keep `child` running until cancelled."""
         while True:
             began = time.monotonic()
             self._was_ready = False
-            await child.live()
+            end = await child.live()
             self._first_outcome.set()
             self.restarts += 1
             pause = self._backoff.after(lived_seconds=time.monotonic() - began, ready=self._was_ready)
-            child.restarting(pause)
+            child.restarting(end, pause)
             await asyncio.sleep(pause)
 
 

@@ -55,10 +55,7 @@ def listing(
         if "\0" in value or len(value) > _MAX_TEXT or not value.isprintable():
             faults.append(f"{name} must be shorter than or equal to {_MAX_TEXT} printable characters")
         elif name == "limit":
-            if not value.isdecimal() or not 0 <= int(value) <= 1_000:
-                faults.append("limit must be an integer number from 0 to 1000")
-            else:
-                limit = int(value)
+            limit = _integer(name, value, 0, 1_000, faults)
         elif name in _TIMES:
             try:
                 moment = datetime.fromisoformat(value)
@@ -66,10 +63,7 @@ def listing(
             except (ValueError, OverflowError):
                 faults.append(f"{name} must be a valid ISO 8601 date string")
         elif paged and name == "page":
-            if not value.isdecimal() or not 1 <= int(value) <= 1_000_000:
-                faults.append("page must be an integer number from 1 to 1000000")
-            else:
-                page = int(value)
+            page = _integer(name, value, 1, 1_000_000, faults)
         elif paged and name == "sortOrder":
             if value not in ("ASC", "DESC"):
                 faults.append("sortOrder must be one of the following values: ASC, DESC")
@@ -91,6 +85,13 @@ def listing(
         raise ApiFault(400, faults)
     found = Listing(limit=limit, times=times, equal=columns, fields=fields, search=part, oldest_first=oldest_first)
     return replace(found, offset=(page - 1) * limit)
+
+
+def _integer(name: str, value: str, least: int, most: int, faults: list[str]) -> int:
+    if value.isdecimal() and least <= int(value) <= most:
+        return int(value)
+    faults.append(f"{name} must be an integer number from {least} to {most}")
+    return least
 
 
 async def wired(

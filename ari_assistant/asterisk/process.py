@@ -51,8 +51,6 @@ class AsteriskProcess:
         self._authorization = authorization
         self._supervisor = Supervisor(Backoff(good_seconds=0.0, after_good_seconds=0.0, first_seconds=0.2))
         """One that has answered is started again at once: there are calls."""
-        self._fault: AsteriskFault | None = None
-        """Why the last start failed, if it did."""
 
     async def start(self) -> asyncio.subprocess.Process:
         """Start it and wait until it answers. Raises AsteriskFault with the end of its log."""
@@ -87,21 +85,20 @@ class AsteriskProcess:
         await self._watch(process)
         await self._supervisor.run(self)
 
-    async def live(self) -> None:
-        """See `supervision.Child`."""
+    async def live(self) -> AsteriskFault | None:
+        """See `supervision.Child`; returns why it could not be started, if so."""
         try:
             process = await self.start()
         except AsteriskFault as fault:
-            self._fault = fault
-            return
-        self._fault = None
+            return fault
         self._supervisor.up()
         await self._watch(process)
+        return None
 
-    def restarting(self, pause: float) -> None:
+    def restarting(self, end: AsteriskFault | None, pause: float) -> None:
         """See `supervision.Child`."""
-        if self._fault is not None:
-            log.error("asterisk_not_started", reason=str(self._fault), again_in_seconds=pause)
+        if end is not None:
+            log.error("asterisk_not_started", reason=str(end), again_in_seconds=pause)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         try:

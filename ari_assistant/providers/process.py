@@ -149,7 +149,7 @@ class EngineProcess:
                 parts.put_nowait(None)
             await self._end(running)
 
-    def restarting(self, pause: float) -> None:
+    def restarting(self, end: None, pause: float) -> None:
         """See `supervision.Child`."""
         self._log.error("engine_died", engine=self.name, failure=self._failure, restart_in_seconds=pause)
 

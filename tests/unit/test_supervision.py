@@ -31,7 +31,7 @@ class Lives:
             self.supervisor.up()
             self.supervisor.down()
 
-    def restarting(self, pause: float) -> None:
+    def restarting(self, end: None, pause: float) -> None:
         self.pauses.append(pause)
 
 

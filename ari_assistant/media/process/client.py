@@ -7,8 +7,8 @@ import itertools
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from ari_assistant.audio.codec import CODECS, Codec
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.media.handle import FrameReceiver, Listener, MediaStream, MediaUnavailable
-from ari_assistant.media.process.protocol import Event, Kind, Order, ReportMessage, join_orders, pack_order, unpack
+from ari_assistant.media.process.protocol import Event, Kind, Order, ReportMessage, pack_order, unpack
 from ari_assistant.media.process.udp import enlarge
+from ari_assistant.media.process.worker_socket import WorkerSocket
 from ari_assistant.media.rtp.latency_histogram import LatencyHistogram
 from ari_assistant.supervision import Backoff, EventLog, Supervisor, child_environment, ended, unlogged
 
 __all__ = ["MediaPlane", "PlaneStream"]
 
 _SOCKET_BUFFER = 4 << 20
-_BUFFER_BYTES = 1 << 18
 _OPEN_SECONDS = 3.0
 _CLOSE_SECONDS = 10.0
 _STOP_SECONDS = 3.0
@@ -113,6 +113,14 @@ class LoadObserver(Protocol):
         """A second is over: see `MediaPlane.health` and `MediaPlane.lag`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A process that lives."""
+
+    pid: int
+    socket: WorkerSocket
+
+
 class MediaPlane:
     """Runs the media process, and starts it again when it dies: the calls that it carried are lost then, and told."""
 
@@ -132,20 +140,11 @@ class MediaPlane:
         self._numbers = itertools.count(1)
         self._streams: dict[int, PlaneStream] = {}
         self._opening: dict[int, asyncio.Future[None]] = {}
-        self._socket: socket.socket | None = None
-        self._waiting: deque[bytes] = deque()
-        self._unsent = b""
-        """A datagram that the socket has no room for."""
-        self._reading = False
-        self._buffer = bytearray(_BUFFER_BYTES)
         self._supervisor = Supervisor(Backoff())
-        self._failure: str | None = None
-        """What the process said of its end."""
+        self._running: _Running | None = None
+        self._failure = ""
+        """What the last process said of its end."""
         self._address: tuple[str, int] = (host, 0)
-        self._over = asyncio.Event()
-        self._status: int | None = None
-        """The exit status of the last process that ended."""
-        self.pid: int | None = None
         self.health: Mapping[str, Any] = {}
         """What the media process last told of itself."""
         self.lag: Mapping[str, float] = {}
@@ -159,6 +158,11 @@ class MediaPlane:
             raise MediaUnavailable("the media process is not running")
         host, port = self._address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it lives."""
+        return self._running.pid if self._running is not None else None
 
     @property
     def restarts(self) -> int:
@@ -212,16 +216,13 @@ class MediaPlane:
 
     def send(self, order: Order) -> None:
         """Give an order; while the process is not there it is lost, like the streams that it is about."""
-        if self._socket is None:
-            return
-        self._waiting.extend(pack_order(order))
-        if not self._reading:
-            self._write(self._socket)
+        if self._running is not None:
+            self._running.socket.send(pack_order(order))
 
     # -- the process ----------------------------------------------------------------------------------------
 
-    async def live(self) -> None:
-        """See `supervision.Child`."""
+    async def live(self) -> int | None:
+        """See `supervision.Child`; returns the exit status."""
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
@@ -234,28 +235,25 @@ class MediaPlane:
             start_new_session=True,
         )  # fmt: skip
         theirs.close()
-        self._socket, self.pid = ours, process.pid
-        self._over.clear()
-        self._failure = None
-        loop.add_reader(ours, self._read)
+        link = WorkerSocket(ours)
+        self._running = _Running(process.pid, link)
+        self._failure = ""
+        loop.add_reader(ours, self._read, link)
         try:
-            await self._over.wait()
+            await link.over.wait()
             await process.wait()
         finally:
             self._supervisor.down()
-            self._socket = self.pid = None
-            self._waiting.clear()
-            self._unsent = b""
-            loop.remove_reader(ours)
-            loop.remove_writer(ours)
-            ours.close()  # the process ends when it sees this
+            self._running = None
+            link.close()
             self._lose("the media process ended")
             await ended(process, within_seconds=_STOP_SECONDS)
-            self._status = process.returncode
+        return process.returncode
 
-    def restarting(self, pause: float) -> None:
+    def restarting(self, end: int | None, pause: float) -> None:
         """See `supervision.Child`."""
-        self._log.error("media_process_died", status=self._status, reason=self._failure, restart_in_seconds=pause)
+        reason = self._failure or None
+        self._log.error("media_process_died", status=end, reason=reason, restart_in_seconds=pause)
 
     def _lose(self, reason: str) -> None:
         for opened in self._opening.values():
@@ -267,35 +265,15 @@ class MediaPlane:
 
     # -- its messages ---------------------------------------------------------------------------------------
 
-    def _read(self) -> None:
+    def _read(self, link: WorkerSocket) -> None:
         """Everything that is there; what is ordered because of it goes out together."""
-        self._reading = True
-        try:
-            self._read_all()
-        finally:
-            self._reading = False
-        if self._waiting and self._socket is not None and not self._unsent:
-            self._write(self._socket)
-
-    def _read_all(self) -> None:
-        for _ in range(32):  # not for ever
-            if self._socket is None:
-                return
-            try:
-                count = self._socket.recv_into(self._buffer)
-            except BlockingIOError:
-                return
-            except OSError:
-                count = 0
-            if not count:
-                asyncio.get_running_loop().remove_reader(self._socket)
-                self._over.set()
-                return
-            match unpack(memoryview(self._buffer)[:count]):
-                case ReportMessage() as report:
-                    self._reported(report)
-                case Event() as event:
-                    self._told(event)
+        with link.together():
+            for datagram in link.received():
+                match unpack(datagram):
+                    case ReportMessage() as report:
+                        self._reported(report)
+                    case Event() as event:
+                        self._told(event)
 
     def _reported(self, report: ReportMessage) -> None:
         streams = self._streams
@@ -350,23 +328,3 @@ class MediaPlane:
                 self.lag = self._lag.take()
                 if self._observer is not None:
                     self._observer.media_measured(self.health, self.lag)
-
-    def _write(self, link: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while self._unsent or self._waiting:
-            self._unsent = self._unsent or join_orders(self._waiting)
-            try:
-                link.send(self._unsent)
-            except BlockingIOError:
-                loop.add_writer(link, self._writable)
-                return
-            except OSError:
-                self._waiting.clear()
-                self._over.set()
-                return
-            self._unsent = b""
-
-    def _writable(self) -> None:
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_writer(self._socket)
-            self._write(self._socket)
