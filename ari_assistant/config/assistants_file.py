@@ -286,11 +286,11 @@ def _numbers(
     return resources
 
 
-Schema = TypeVar("Schema", bound=BaseModel)
+_Schema = TypeVar("_Schema", bound=BaseModel)
 
 
-def _validated(document: _Document, path: Path_, schema: type[Schema], body: JsonObject) -> Schema | None:
-    def validate(given: JsonObject) -> Schema:
+def _validated(document: _Document, path: Path_, schema: type[_Schema], body: JsonObject) -> _Schema | None:
+    def validate(given: JsonObject) -> _Schema:
         schema.model_validate(given)
         return schema.model_validate(normalise_server(given))
 

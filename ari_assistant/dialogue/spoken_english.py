@@ -11,7 +11,7 @@ from num2words import num2words
 
 __all__ = ["FORMS", "Numbers"]
 
-Say = Callable[[re.Match[str]], str]
+WriteOut = Callable[[re.Match[str]], str]
 
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
@@ -365,7 +365,7 @@ _ROOMS = (
     "|booking|confirmation|bus|bay|locker|policy|claim"
 )
 _EMERGENCY = "911|999|112|988|311|411|211|511|611|811"
-FORMS: Sequence[tuple[str, re.Pattern[str], Say]] = (
+FORMS: Sequence[tuple[str, re.Pattern[str], WriteOut]] = (
     ("email", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), _email),
     ("email", re.compile(rf"(?:https?://)?(?P<host>(?:www\.[\w-]+|(?<=//)[\w-]+)(?:\.[\w-]+)+){_PATH}"), _address),
     ("email", re.compile(rf"(?<![\w@./-])(?P<host>(?:[A-Za-z0-9-]+\.)+(?:{_DOMAINS}))(?![\w-]){_PATH}"), _address),

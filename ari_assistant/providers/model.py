@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 __all__ = ["ChatMessage", "Model", "ModelEvent", "ModelRequest", "TextDelta", "ToolCall", "ToolSpec", "Usage"]
 
-Role = Literal["system", "user", "assistant", "tool"]
+MessageRole = Literal["system", "user", "assistant", "tool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ToolCall:
 class ChatMessage:
     """One message of the conversation."""
 
-    role: Role
+    role: MessageRole
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     """Of an assistant's message."""

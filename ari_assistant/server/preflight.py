@@ -24,13 +24,13 @@ from ari_assistant.private_files import make_private
 from ari_assistant.store.database import sqlite_file
 from ari_assistant.telemetry import get_logger
 
-__all__ = ["ApiKey", "Preflight", "ari_password", "preflight"]
+__all__ = ["OperatorKey", "Preflight", "ari_password", "preflight"]
 
 log = get_logger("server")
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
+class OperatorKey:
     """The operator's private key of the API."""
 
     text: str
@@ -43,7 +43,7 @@ class Preflight:
     """What a start can rely on."""
 
     data: DataDirectory
-    api_key: ApiKey
+    api_key: OperatorKey
     assistants: AssistantsFile
     server_id: str
     """Who we are to a database that several servers share."""
@@ -126,11 +126,11 @@ def _assistants_file(settings: Settings) -> AssistantsFile:
     return file
 
 
-def _api_key(settings: Settings, path: Path) -> ApiKey:
+def _api_key(settings: Settings, path: Path) -> OperatorKey:
     if settings.api_key is not None:
-        return ApiKey(settings.api_key.get_secret_value())
+        return OperatorKey(settings.api_key.get_secret_value())
     text, new = _kept(path, secrets.token_urlsafe(32))
-    return ApiKey(text, new)
+    return OperatorKey(text, new)
 
 
 def _server_id(path: Path) -> str:

@@ -48,7 +48,7 @@ Secret = Annotated[str, SECRET]
 SecretHeaders = Annotated[dict[str, str], SECRET]
 """Header values as a whole: which of them is a key is not ours to guess."""
 
-Schema = Any
+Annotation = Any
 """A model, a TypeAdapter, a type annotation; None where there is none."""
 
 _LOOKS_SECRET = re.compile(
@@ -69,7 +69,7 @@ def without_user_info(url: str) -> str:
     return _USER_INFO.sub(r"\1", url)
 
 
-def without_secrets(document: JsonObject, schema: Schema = None) -> JsonObject:
+def without_secrets(document: JsonObject, schema: Annotation = None) -> JsonObject:
     """A copy of `document` without its secrets; URLs lose `user:password@`.
 
     Where `schema` is a union, a field that one of its kinds marks is secret in all: nothing depends on which kind
@@ -79,7 +79,7 @@ def without_secrets(document: JsonObject, schema: Schema = None) -> JsonObject:
     return result
 
 
-def with_secrets_of(stored: JsonObject, given: JsonObject, schema: Schema) -> JsonObject:
+def with_secrets_of(stored: JsonObject, given: JsonObject, schema: Annotation) -> JsonObject:
     """`given`, with the secrets that `stored` has and `given` does not name: what `without_secrets` hid does not get
     lost when it is sent back. An object of another `type`, `provider` or `url` keeps nothing of the old one: a secret
     is not sent where its owner did not say."""

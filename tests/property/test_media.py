@@ -18,7 +18,7 @@ from ari_assistant.audio.stereo import StereoTimeline
 from ari_assistant.media.process.protocol import (
     MAX_MESSAGE_BYTES,
     Kind,
-    Order,
+    MediaOrder,
     join_orders,
     pack_order,
     unpack_orders,
@@ -257,7 +257,9 @@ def test_orders_arrive_as_they_were_given(orders: list[tuple[Kind, int, int, int
     expected: dict[tuple[int, int, int], int] = {}
     for kind, number, epoch, size in orders:
         waiting.extend(
-            pack_order(Order(kind, number, epoch, np.full(size, 7, np.int16), {"a": 1} if kind == 1 else None))
+            pack_order(
+                MediaOrder(kind, number, epoch, np.full(size, 7, np.int16), {"a": 1} if kind == 1 else None)
+            )
         )
         expected[kind, number, epoch] = expected.get((kind, number, epoch), 0) + (size if kind != Kind.OPEN else 0)
     found: dict[tuple[int, int, int], int] = {}

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Phrases = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=100)]
-Said = Annotated[str, Field(max_length=2_000)]
+RuleText = Annotated[str, Field(max_length=2_000)]
 _MAX_PHRASES = 3_000
 """Of all facts and intents: each utterance is compared with all of them."""
 
@@ -38,8 +38,8 @@ class Fact(Contract):
     """An answer and the ways to ask for it."""
 
     ask: Phrases
-    say: Said
-    about: Said | None = None
+    say: RuleText
+    about: RuleText | None = None
     """What it is about, as in "did you mean …?": `our address`."""
 
 
@@ -72,7 +72,7 @@ class Intent(Contract):
 
     name: str
     ask: Phrases
-    about: Said | None = None
+    about: RuleText | None = None
     """What it does, as in "did you mean …?": `booking a visit`."""
     slots: Annotated[list[Slot], Field(max_length=50)] = Field(default_factory=list)
     confirm: str | None = None

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from ari_assistant.audio.codec import CODECS, Codec
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.media.handle import FrameReceiver, Listener, MediaStream, MediaUnavailable
-from ari_assistant.media.process.protocol import Event, Kind, Order, ReportMessage, pack_order, unpack
+from ari_assistant.media.process.protocol import (
+    Kind,
+    MediaEvent,
+    MediaOrder,
+    ReportMessage,
+    pack_order,
+    unpack,
+)
 from ari_assistant.media.process.udp import enlarge
 from ari_assistant.media.process.worker_socket import WorkerSocket
 from ari_assistant.media.rtp.latency_histogram import LatencyHistogram
@@ -53,20 +60,20 @@ class PlaneStream:
 
     def play(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
-        self._plane.send(Order(Kind.PLAY, self.number, self._epoch, pcm))
+        self._plane.send(MediaOrder(Kind.PLAY, self.number, self._epoch, pcm))
 
     def flush(self) -> None:
         """See `MediaStream`."""
         self._epoch += 1
-        self._plane.send(Order(Kind.FLUSH, self.number, self._epoch))
+        self._plane.send(MediaOrder(Kind.FLUSH, self.number, self._epoch))
 
     def fill_silence(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
-        self._plane.send(Order(Kind.FILL_SILENCE, self.number, pcm=pcm))
+        self._plane.send(MediaOrder(Kind.FILL_SILENCE, self.number, pcm=pcm))
 
     def set_background(self, pcm: Pcm) -> None:
         """See `MediaStream`."""
-        self._plane.send(Order(Kind.BACKGROUND, self.number, pcm=pcm))
+        self._plane.send(MediaOrder(Kind.BACKGROUND, self.number, pcm=pcm))
 
     async def aclose(self) -> None:
         """See `MediaStream`."""
@@ -76,22 +83,22 @@ class PlaneStream:
             if self.gone:
                 self._closed.set_result(None)
             else:
-                self._plane.send(Order(Kind.CLOSE, self.number))
+                self._plane.send(MediaOrder(Kind.CLOSE, self.number))
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.shield(self._closed)
         except TimeoutError:
             self.recording_fault = f"not written within {_CLOSE_SECONDS:g} seconds"
-        self._plane.forget(self.number)
+        self._plane.remove(self.number)
 
     # -- called by the plane --------------------------------------------------------------------------------
 
-    def told_played(self, epoch: int, samples: int, now: float) -> None:
+    def on_played(self, epoch: int, samples: int, now: float) -> None:
         """The media process has sent so much."""
         if epoch == self._epoch and self.listener is not None:
             self.listener.played(samples, now)
 
-    def told_closed(self, statistics: dict[str, Any], fault: str | None) -> None:
+    def on_closed(self, statistics: dict[str, Any], fault: str | None) -> None:
         """The media process has closed it."""
         self.gone = True
         self.statistics = statistics
@@ -99,9 +106,9 @@ class PlaneStream:
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
 
-    def told_lost(self, reason: str) -> None:
+    def on_lost(self, reason: str) -> None:
         """The media process is gone."""
-        self.told_closed(self.statistics, reason)
+        self.on_closed(self.statistics, reason)
         if self.listener is not None:
             self.listener.lost(reason)
 
@@ -196,13 +203,13 @@ class MediaPlane:
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._opening[number] = opened
         details = {"codec": codec, "host": host, "port": port, "recording": str(recording) if recording else None}
-        self.send(Order(Kind.OPEN, number, details=details))
+        self.send(MediaOrder(Kind.OPEN, number, details=details))
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
                 await opened
         except BaseException as fault:
-            self.send(Order(Kind.CLOSE, number))
-            self.forget(number)
+            self.send(MediaOrder(Kind.CLOSE, number))
+            self.remove(number)
             if isinstance(fault, TimeoutError):
                 raise MediaUnavailable("the media process does not answer") from None
             raise
@@ -210,11 +217,11 @@ class MediaPlane:
             self._opening.pop(number, None)
         return stream
 
-    def forget(self, number: int) -> None:
+    def remove(self, number: int) -> None:
         """A stream is closed."""
         self._streams.pop(number, None)
 
-    def send(self, order: Order) -> None:
+    def send(self, order: MediaOrder) -> None:
         """Give an order; while the process is not there it is lost, like the streams that it is about."""
         if self._running is not None:
             self._running.socket.send(pack_order(order))
@@ -260,7 +267,7 @@ class MediaPlane:
             if not opened.done():
                 opened.set_exception(MediaUnavailable(reason))
         for stream in list(self._streams.values()):
-            stream.told_lost(reason)
+            stream.on_lost(reason)
         self._streams.clear()
 
     # -- its messages ---------------------------------------------------------------------------------------
@@ -272,15 +279,15 @@ class MediaPlane:
                 match unpack(datagram):
                     case ReportMessage() as report:
                         self._reported(report)
-                    case Event() as event:
-                        self._told(event)
+                    case MediaEvent() as event:
+                        self._on_event(event)
 
     def _reported(self, report: ReportMessage) -> None:
         streams = self._streams
         told = iter(report.played)
         for number, epoch, samples in zip(told, told, told, strict=True):
             if (stream := streams.get(number)) is not None:
-                stream.told_played(epoch, samples, report.now)
+                stream.on_played(epoch, samples, report.now)
         for numbers, frames in ((report.narrow, report.narrow_frames), (report.wide, report.wide_frames)):
             if numbers:
                 self._hand_on(numbers, frames, report.now)
@@ -299,7 +306,7 @@ class MediaPlane:
         if streams:
             self._heard(streams, frames, now)
 
-    def _told(self, event: Event) -> None:
+    def _on_event(self, event: MediaEvent) -> None:
         fields = event.fields
         number = int(fields.get("number", 0))
         match event.name:
@@ -313,7 +320,7 @@ class MediaPlane:
             case "refused" if (opened := self._opening.get(number)) is not None and not opened.done():
                 opened.set_exception(MediaUnavailable(fields["reason"]))
             case "closed" if (stream := self._streams.get(number)) is not None:
-                stream.told_closed(fields["statistics"], fields["fault"])
+                stream.on_closed(fields["statistics"], fields["fault"])
             case "failed":
                 self._failure = fields["reason"]
             case "recording-failed":

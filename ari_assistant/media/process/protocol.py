@@ -1,6 +1,6 @@
 """The messages between the server and its media process (datagrams of a socket pair of type SOCK_SEQPACKET).
 
-To the media process: orders (`Order`), as many as there are in one datagram. From it: what was heard and played
+To the media process: orders (`MediaOrder`), as many as there are in one datagram. From it: what was heard and played
 (`ReportMessage`), and events as JSON.
 """
 
@@ -21,8 +21,17 @@ from ari_assistant.audio.frame import FRAME_SAMPLES, Pcm
 from ari_assistant.media.rtp.plane import PlaneReport
 
 __all__ = [
-    "MAX_MESSAGE_BYTES", "Event", "Kind", "Order", "ReportMessage", "join_orders", "pack_event", "pack_order",
-    "pack_report", "unpack", "unpack_orders",
+    "MAX_MESSAGE_BYTES",
+    "Kind",
+    "MediaEvent",
+    "MediaOrder",
+    "ReportMessage",
+    "join_orders",
+    "pack_event",
+    "pack_order",
+    "pack_report",
+    "unpack",
+    "unpack_orders",
 ]  # fmt: skip
 
 MAX_MESSAGE_BYTES = 160_000
@@ -48,7 +57,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class MediaOrder:
     """What the media process is to do."""
 
     kind: Kind
@@ -60,7 +69,7 @@ class Order:
     """Of OPEN: `codec`, `host`, `port`, `recording`."""
 
 
-def pack_order(order: Order) -> Iterator[bytes]:
+def pack_order(order: MediaOrder) -> Iterator[bytes]:
     """The messages of one order: long audio comes in parts, which the far side queues one after the other."""
     head = _ORDER.pack(order.kind, order.number, order.epoch)
     if order.details is not None:
@@ -84,7 +93,7 @@ def join_orders(messages: deque[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def unpack_orders(datagram: bytes) -> Iterator[Order]:
+def unpack_orders(datagram: bytes) -> Iterator[MediaOrder]:
     """Read a datagram of orders. Raises ValueError when one is none."""
     at = 0
     while at < len(datagram):
@@ -94,14 +103,14 @@ def unpack_orders(datagram: bytes) -> Iterator[Order]:
         at += length
 
 
-def _unpack_order(message: bytes) -> Order:
+def _unpack_order(message: bytes) -> MediaOrder:
     try:
         kind, number, epoch = _ORDER.unpack_from(message)
         rest = message[_ORDER.size :]
         if kind == Kind.OPEN:
-            return Order(Kind.OPEN, number, epoch, details=json.loads(rest))
+            return MediaOrder(Kind.OPEN, number, epoch, details=json.loads(rest))
         pcm = np.frombuffer(rest, "<i2").astype(np.int16, copy=False) if rest else None
-        return Order(Kind(kind), number, epoch, pcm)
+        return MediaOrder(Kind(kind), number, epoch, pcm)
     except struct.error as fault:
         raise ValueError(f"not an order: {fault}") from fault
 
@@ -126,7 +135,7 @@ class ReportMessage:
 
 
 @dataclass(slots=True)
-class Event:
+class MediaEvent:
     """`ready`, `opened`, `closed`, `refused`, `recording-failed`, `health`, with what belongs to it."""
 
     name: str
@@ -171,13 +180,13 @@ def _rows(frames: list[Pcm], width: int) -> NDArray[np.int16]:
     return np.concatenate([frame.reshape(-1, width) for frame in frames])
 
 
-def unpack(message: bytes | memoryview) -> ReportMessage | Event:
+def unpack(message: bytes | memoryview) -> ReportMessage | MediaEvent:
     """Read what the media process said. The arrays lie in `message`: copy what is kept. Raises ValueError."""
     if not len(message):
         raise ValueError("an empty message")
     if message[0] == Kind.EVENT:
         fields = json.loads(bytes(message[1:]))
-        return Event(fields.pop("event"), fields)
+        return MediaEvent(fields.pop("event"), fields)
     try:
         _, tick, plays, narrow, wide, now = _REPORT.unpack_from(message)
         at = _REPORT.size

@@ -23,7 +23,7 @@ from ari_assistant.audio.frame import PTIME_SECONDS
 from ari_assistant.media.process.protocol import (
     MAX_MESSAGE_BYTES,
     Kind,
-    Order,
+    MediaOrder,
     pack_event,
     pack_report,
     unpack_orders,
@@ -73,7 +73,7 @@ class MediaProcess:
         self._health_at = 0.0
         self._busy_seconds = 0.0
         self._received = 0
-        self._faults_told: set[int] = set()
+        self._faults_reported: set[int] = set()
 
     def run(self) -> None:
         """Serve until the server closes its end."""
@@ -173,7 +173,7 @@ class MediaProcess:
             for order in unpack_orders(message):
                 self._do(order)
 
-    def _do(self, order: Order) -> None:
+    def _do(self, order: MediaOrder) -> None:
         plane = self._plane
         match order.kind:
             case Kind.PLAY if order.pcm is not None:
@@ -210,7 +210,7 @@ class MediaProcess:
         if stream is None:
             self._tell("closed", number=number, statistics={}, fault=None)
             return
-        self._faults_told.discard(number)
+        self._faults_reported.discard(number)
         statistics = stream.statistics(self._plane.ticks)
         recording = self._recordings.pop(number, None)
         if recording is None:
@@ -237,8 +237,8 @@ class MediaProcess:
     def _tell_health(self, now: float) -> None:
         self._health_at = now + _HEALTH_SECONDS
         for number, recording in self._recordings.items():
-            if recording.fault is not None and number not in self._faults_told:
-                self._faults_told.add(number)
+            if recording.fault is not None and number not in self._faults_reported:
+                self._faults_reported.add(number)
                 self._tell("recording-failed", number=number, reason=recording.fault)
         counters = self._plane.counters
         self._tell(

@@ -194,7 +194,7 @@ class WebSocketStream:
             if message.type is aiohttp.WSMsgType.BINARY:
                 self._hear(message.data)
             elif message.type is aiohttp.WSMsgType.TEXT:
-                self._told(message.data)
+                self._on_command(message.data)
         self.gone = True
         if self.listener is not None:
             self.listener.lost("Asterisk closed the media connection")
@@ -214,7 +214,7 @@ class WebSocketStream:
                 self._recording.queue.put(CALLER, max(0, start + index * FRAME_SAMPLES), frame)
         self._heard([self] * len(frames), frames, self._loop.time())
 
-    def _told(self, text: str) -> None:
+    def _on_command(self, text: str) -> None:
         kind, _, rest = text.partition(" ")
         if kind == "MEDIA_MARK_PROCESSED":
             name = rest.rpartition(":")[2].strip()

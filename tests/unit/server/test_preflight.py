@@ -13,7 +13,7 @@ from ari_assistant.config.ports import free_tcp_port
 from ari_assistant.config.settings import Settings
 from ari_assistant.fault import Fault
 from ari_assistant.private_files import private_directory
-from ari_assistant.server.preflight import ApiKey, preflight
+from ari_assistant.server.preflight import OperatorKey, preflight
 from ari_assistant.store.repositories import Resource
 
 ASSISTANTS = """
@@ -69,14 +69,14 @@ def test_key_and_id_are_made_once_and_kept_for_their_owner_alone(settings: Setti
     with preflight(settings) as second:
         pass
     assert first.api_key.new
-    assert second.api_key == ApiKey(first.api_key.text)
+    assert second.api_key == OperatorKey(first.api_key.text)
     assert second.server_id == first.server_id
     assert [path.stat().st_mode & 0o777 for path in (first.data.api_key, first.data.server_id)] == [0o600, 0o600]
 
 
 def test_a_key_that_is_set_is_not_kept(settings: Settings) -> None:
     with preflight(Settings(**settings.model_dump(exclude={"api_key"}), api_key="mine")) as ready:
-        assert ready.api_key == ApiKey("mine")
+        assert ready.api_key == OperatorKey("mine")
         assert not ready.data.api_key.exists()
 
 

@@ -17,9 +17,9 @@ import pytest
 from ari_assistant.audio.g711 import ULAW
 from ari_assistant.media.process.protocol import (
     MAX_MESSAGE_BYTES,
-    Event,
     Kind,
-    Order,
+    MediaEvent,
+    MediaOrder,
     ReportMessage,
     join_orders,
     pack_order,
@@ -40,7 +40,7 @@ class ServerEnd:
         self._control = control
         self.address = ("", 0)
 
-    def order(self, *orders: Order) -> None:
+    def order(self, *orders: MediaOrder) -> None:
         waiting: deque[bytes] = deque()
         for order in orders:
             waiting.extend(pack_order(order))
@@ -49,16 +49,16 @@ class ServerEnd:
 
     def open(self, number: int, far: FarEnd, *, codec: str = "ulaw", recording: Path | None = None) -> None:
         details = {"codec": codec, "host": far.host, "port": far.port, "recording": recording and str(recording)}
-        self.order(Order(Kind.OPEN, number, details=details))
+        self.order(MediaOrder(Kind.OPEN, number, details=details))
 
-    def message(self) -> Event | ReportMessage:
+    def message(self) -> MediaEvent | ReportMessage:
         return unpack(self._control.recv(MAX_MESSAGE_BYTES))
 
     def event(self, name: str) -> dict[str, Any]:
         """The next event of this name."""
         while True:
             message = self.message()
-            if isinstance(message, Event) and message.name == name:
+            if isinstance(message, MediaEvent) and message.name == name:
                 return message.fields
 
     def report(self, *, with_frames: bool) -> ReportMessage:
@@ -126,11 +126,11 @@ def test_a_stream_is_heard_speaks_and_is_counted(server: ServerEnd, far: FarEnd)
     report = server.report(with_frames=True)
     assert report.narrow == [7]
     assert report.narrow_frames[0].tolist() == ULAW.decode(said).tolist()
-    server.order(Order(Kind.PLAY, 7, 0, heard))
+    server.order(MediaOrder(Kind.PLAY, 7, 0, heard))
     while (packet := far.packet()).payload == ULAW.silent_payload:
         pass
     assert packet.payload == ULAW.encode(heard)
-    server.order(Order(Kind.CLOSE, 7))
+    server.order(MediaOrder(Kind.CLOSE, 7))
     closed = server.event("closed")
     assert (closed["number"], closed["fault"]) == (7, None)
     assert closed["statistics"]["packetsReceived"] == 1
@@ -140,13 +140,12 @@ def test_a_stream_is_heard_speaks_and_is_counted(server: ServerEnd, far: FarEnd)
 def test_orders_of_one_datagram_are_carried_out_in_order(server: ServerEnd, far: FarEnd) -> None:
     server.open(1, far)
     server.event("opened")
-    silenced = np.full(160, 9_000, np.int16)
-    server.order(
-        Order(Kind.FLUSH, 1, 1), Order(Kind.PLAY, 1, 0, silenced), Order(Kind.PLAY, 1, 1, tone(900, 0.02))
-    )
+    silenced, heard = np.full(160, 9_000, np.int16), tone(900, 0.02)
+    late = MediaOrder(Kind.PLAY, 1, 0, silenced)
+    server.order(MediaOrder(Kind.FLUSH, 1, 1), late, MediaOrder(Kind.PLAY, 1, 1, heard))
     while (packet := far.packet()).payload == ULAW.silent_payload:
         pass
-    assert packet.payload == ULAW.encode(tone(900, 0.02)), "what belongs before the flush is not heard after it"
+    assert packet.payload == ULAW.encode(heard), "what belongs before the flush is not heard after it"
 
 
 @pytest.mark.parametrize(
@@ -160,14 +159,14 @@ def test_orders_of_one_datagram_are_carried_out_in_order(server: ServerEnd, far:
 def test_what_cannot_be_opened_is_refused_with_the_reason(
     server: ServerEnd, details: dict[str, Any], reason: str
 ) -> None:
-    server.order(Order(Kind.OPEN, 3, details=details))
+    server.order(MediaOrder(Kind.OPEN, 3, details=details))
     refused = server.event("refused")
     assert refused["number"] == 3
     assert reason in refused["reason"]
 
 
 def test_what_is_not_open_is_reported_closed(server: ServerEnd) -> None:
-    server.order(Order(Kind.CLOSE, 99))
+    server.order(MediaOrder(Kind.CLOSE, 99))
     assert server.event("closed") == {"number": 99, "statistics": {}, "fault": None}
 
 
@@ -177,10 +176,10 @@ def test_a_recording_is_on_disk_when_its_stream_is_reported_closed(
     path = tmp_path / "calls" / "one.wav"
     server.open(1, far, recording=path)
     server.event("opened")
-    server.order(Order(Kind.PLAY, 1, 0, tone(900, 0.1)))
+    server.order(MediaOrder(Kind.PLAY, 1, 0, tone(900, 0.1)))
     while server.report(with_frames=False).played[2:] != [800]:
         pass
-    server.order(Order(Kind.CLOSE, 1))
+    server.order(MediaOrder(Kind.CLOSE, 1))
     closed = server.event("closed")
     assert closed["fault"] is None
     assert closed["statistics"]["recordingDroppedSeconds"] == 0
@@ -195,7 +194,7 @@ def test_a_recording_that_cannot_be_written_is_told_while_the_call_goes_on_and_a
     (tmp_path / "file").write_text("")
     server.open(1, far, recording=tmp_path / "file" / "one.wav")
     assert server.event("recording-failed")["number"] == 1
-    server.order(Order(Kind.CLOSE, 1))
+    server.order(MediaOrder(Kind.CLOSE, 1))
     assert "File exists" in server.event("closed")["fault"]
 
 
@@ -232,7 +231,7 @@ def test_of_a_server_that_does_not_read_the_reports_are_dropped_and_the_events_k
                     break
                 process._send_backlog()
                 continue
-            if isinstance(read, Event):
+            if isinstance(read, MediaEvent):
                 names.append(read.name)
         process.close()
     assert names == ["opened", "closed"]

@@ -7,9 +7,9 @@ import pytest
 
 from ari_assistant.media.process.protocol import (
     MAX_MESSAGE_BYTES,
-    Event,
     Kind,
-    Order,
+    MediaEvent,
+    MediaOrder,
     ReportMessage,
     join_orders,
     pack_event,
@@ -21,12 +21,12 @@ from ari_assistant.media.process.protocol import (
 from ari_assistant.media.rtp.plane import PlaneReport
 
 
-def through(*orders: Order) -> tuple[list[Order], int]:
+def through(*orders: MediaOrder) -> tuple[list[MediaOrder], int]:
     """The orders that arrive, and in how many datagrams."""
     waiting: deque[bytes] = deque()
     for order in orders:
         waiting.extend(pack_order(order))
-    arrived: list[Order] = []
+    arrived: list[MediaOrder] = []
     datagrams = 0
     while waiting:
         datagram = join_orders(waiting)
@@ -48,13 +48,13 @@ def reported(report: PlaneReport, *, tick: bool = True) -> list[ReportMessage]:
 
 def test_orders_of_many_calls_go_in_one_datagram() -> None:
     details = {"codec": "ulaw", "host": "127.0.0.1", "port": 9, "recording": None}
-    orders = [Order(Kind.OPEN, 1, details=details), Order(Kind.FLUSH, 2, 5), Order(Kind.CLOSE, 3)]
+    orders = [MediaOrder(Kind.OPEN, 1, details=details), MediaOrder(Kind.FLUSH, 2, 5), MediaOrder(Kind.CLOSE, 3)]
     assert through(*orders) == (orders, 1)
 
 
 def test_long_audio_arrives_in_parts_that_are_the_whole_in_order() -> None:
     said = np.arange(100_000).astype(np.int16)
-    arrived, datagrams = through(Order(Kind.PLAY, 7, 3, said))
+    arrived, datagrams = through(MediaOrder(Kind.PLAY, 7, 3, said))
     assert datagrams == len(arrived) > 1
     assert {(order.kind, order.number, order.epoch) for order in arrived} == {(Kind.PLAY, 7, 3)}
     parts = [order.pcm for order in arrived if order.pcm is not None]
@@ -62,7 +62,7 @@ def test_long_audio_arrives_in_parts_that_are_the_whole_in_order() -> None:
 
 
 def test_an_event_keeps_its_fields() -> None:
-    assert unpack(pack_event("closed", number=3, fault=None)) == Event("closed", {"number": 3, "fault": None})
+    assert unpack(pack_event("closed", number=3, fault=None)) == MediaEvent("closed", {"number": 3, "fault": None})
 
 
 def test_a_report_tells_who_was_heard_and_how_much_was_played() -> None:
