@@ -24,7 +24,7 @@ from ari_assistant.turns.turn_taking import (
 
 
 @dataclass
-class Stage:
+class TurnScene:
     """Plays speech and silence into the machine, and notes the commands with their times."""
 
     machine: TurnTaking = field(default_factory=lambda: TurnTaking(TurnOptions(pause_seconds=0.24)))
@@ -61,254 +61,254 @@ def kinds(commands: list[Command]) -> list[type]:
 
 
 def test_a_turn_ends_when_the_evidence_of_its_pause_says_so() -> None:
-    stage = Stage()
-    assert stage.speaks(1.0) == [SpeechStarted(1)]
-    assert stage.is_silent(0.22) == []
-    assert stage.is_silent(0.04) == [SpeechPaused(1, 1.0)]
-    assert stage.machine.expect(1, 0.4, now=stage.now) == []
-    assert stage.is_silent(0.12) == []
-    assert stage.is_silent(0.04) == [TurnEnded(1, 1.0)]
-    assert stage.state == "thinking"
+    scene = TurnScene()
+    assert scene.speaks(1.0) == [SpeechStarted(1)]
+    assert scene.is_silent(0.22) == []
+    assert scene.is_silent(0.04) == [SpeechPaused(1, 1.0)]
+    assert scene.machine.expect(1, 0.4, now=scene.now) == []
+    assert scene.is_silent(0.12) == []
+    assert scene.is_silent(0.04) == [TurnEnded(1, 1.0)]
+    assert scene.state == "thinking"
 
 
 def test_evidence_that_comes_late_ends_the_turn_at_once() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    stage.is_silent(0.6)
-    assert stage.machine.expect(1, 0.4, now=stage.now) == [TurnEnded(1, 1.0)]
+    scene = TurnScene()
+    scene.speaks(1.0)
+    scene.is_silent(0.6)
+    assert scene.machine.expect(1, 0.4, now=scene.now) == [TurnEnded(1, 1.0)]
 
 
 def test_an_unfinished_sentence_is_waited_for() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    stage.is_silent(0.3)
-    stage.machine.expect(1, 1.6, now=stage.now)
-    assert stage.is_silent(1.2) == []
-    assert kinds(stage.is_silent(0.2)) == [TurnEnded]
+    scene = TurnScene()
+    scene.speaks(1.0)
+    scene.is_silent(0.3)
+    scene.machine.expect(1, 1.6, now=scene.now)
+    assert scene.is_silent(1.2) == []
+    assert kinds(scene.is_silent(0.2)) == [TurnEnded]
 
 
 def test_without_any_evidence_a_longer_silence_ends_the_turn() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    assert kinds(stage.is_silent(1.18)) == [SpeechPaused]
-    assert kinds(stage.is_silent(0.04)) == [TurnEnded]
+    scene = TurnScene()
+    scene.speaks(1.0)
+    assert kinds(scene.is_silent(1.18)) == [SpeechPaused]
+    assert kinds(scene.is_silent(0.04)) == [TurnEnded]
 
 
 def test_evidence_of_another_pause_does_not_count() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    stage.is_silent(0.3)
-    stage.machine.expect(1, 0.4, now=stage.now)
-    stage.speaks(0.5)
-    assert kinds(stage.is_silent(0.6)) == [SpeechPaused], "the second pause has no evidence yet"
-    assert stage.machine.expect(0, 0.4, now=stage.now) == [], "nor does that of another turn"
+    scene = TurnScene()
+    scene.speaks(1.0)
+    scene.is_silent(0.3)
+    scene.machine.expect(1, 0.4, now=scene.now)
+    scene.speaks(0.5)
+    assert kinds(scene.is_silent(0.6)) == [SpeechPaused], "the second pause has no evidence yet"
+    assert scene.machine.expect(0, 0.4, now=scene.now) == [], "nor does that of another turn"
 
 
 def test_a_click_is_no_voice() -> None:
-    stage = Stage()
-    assert stage.speaks(0.04) == []
-    assert stage.is_silent(2.0) == []
-    assert stage.state == "listening"
+    scene = TurnScene()
+    assert scene.speaks(0.04) == []
+    assert scene.is_silent(2.0) == []
+    assert scene.state == "listening"
 
 
 def test_going_on_after_a_pause_throws_the_recognition_away() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    stage.is_silent(0.3)
-    assert stage.speaks(0.5) == [SpeechResumed(1)]
-    assert kinds(stage.is_silent(1.3)) == [SpeechPaused, TurnEnded]
+    scene = TurnScene()
+    scene.speaks(1.0)
+    scene.is_silent(0.3)
+    assert scene.speaks(0.5) == [SpeechResumed(1)]
+    assert kinds(scene.is_silent(1.3)) == [SpeechPaused, TurnEnded]
 
 
 def test_going_on_before_the_reply_is_heard_withdraws_it_and_keeps_the_turn() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    stage.is_silent(1.3)
-    assert stage.state == "thinking"
-    assert stage.speaks(0.2) == [SpeechResumed(1)]
-    assert stage.machine.turn == 1
-    assert stage.state == "hearing"
+    scene = TurnScene()
+    scene.speaks(1.0)
+    scene.is_silent(1.3)
+    assert scene.state == "thinking"
+    assert scene.speaks(0.2) == [SpeechResumed(1)]
+    assert scene.machine.turn == 1
+    assert scene.state == "hearing"
 
 
 def test_frames_that_do_not_come_are_silence() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    assert kinds(stage.nothing_comes(0.25)) == [SpeechPaused]
-    assert kinds(stage.nothing_comes(1.00)) == [TurnEnded]
+    scene = TurnScene()
+    scene.speaks(1.0)
+    assert kinds(scene.nothing_comes(0.25)) == [SpeechPaused]
+    assert kinds(scene.nothing_comes(1.00)) == [TurnEnded]
 
 
-def speaking(*, protected: bool = False, **options: float) -> Stage:
+def speaking(*, protected: bool = False, **options: float) -> TurnScene:
     """The assistant has been answering turn 1 for a second."""
-    stage = Stage(TurnTaking(TurnOptions(**{"pause_seconds": 0.24, **options})))  # type: ignore[arg-type]
-    stage.speaks(1.0)
-    stage.is_silent(1.3)
-    stage.machine.reply_heard(1, now=stage.now, protected=protected)
-    stage.is_silent(1.0)
-    return stage
+    scene = TurnScene(TurnTaking(TurnOptions(**{"pause_seconds": 0.24, **options})))  # type: ignore[arg-type]
+    scene.speaks(1.0)
+    scene.is_silent(1.3)
+    scene.machine.reply_heard(1, now=scene.now, protected=protected)
+    scene.is_silent(1.0)
+    return scene
 
 
 def test_a_voice_over_the_reply_silences_it_at_once_and_its_words_interrupt_it() -> None:
-    stage = speaking()
-    began = stage.now
-    assert stage.speaks(0.08) == [SpeechStarted(2)]
+    scene = speaking()
+    began = scene.now
+    assert scene.speaks(0.08) == [SpeechStarted(2)]
     began = round(began, 6)
-    assert stage.speaks(0.02) == [ReplyHeld(2)]
-    assert stage.speaks(0.4) == []
-    ended = stage.now
-    assert stage.is_silent(0.3) == [OverlapPaused(2)]
-    verdict = stage.machine.overlap(2, True, now=stage.now)
+    assert scene.speaks(0.02) == [ReplyHeld(2)]
+    assert scene.speaks(0.4) == []
+    ended = scene.now
+    assert scene.is_silent(0.3) == [OverlapPaused(2)]
+    verdict = scene.machine.overlap(2, True, now=scene.now)
     assert verdict == [Interrupted(2, cuts_in=False), SpeechPaused(2, ended)]
-    assert stage.state == "pausing"
+    assert scene.state == "pausing"
 
 
 def test_a_cough_over_the_reply_lets_it_go_on() -> None:
-    stage = speaking()
-    assert kinds(stage.speaks(0.3)) == [SpeechStarted, ReplyHeld]
-    assert stage.is_silent(0.3) == [OverlapPaused(2)]
-    assert stage.machine.overlap(2, False, now=stage.now) == [ReplyResumed(2), OverlapDismissed(2)]
-    assert stage.state == "speaking"
+    scene = speaking()
+    assert kinds(scene.speaks(0.3)) == [SpeechStarted, ReplyHeld]
+    assert scene.is_silent(0.3) == [OverlapPaused(2)]
+    assert scene.machine.overlap(2, False, now=scene.now) == [ReplyResumed(2), OverlapDismissed(2)]
+    assert scene.state == "speaking"
 
 
 def test_a_voice_shorter_than_voice_seconds_is_dismissed_without_being_understood() -> None:
-    stage = speaking()
-    assert kinds(stage.speaks(0.14)) == [SpeechStarted, ReplyHeld]
-    assert kinds(stage.is_silent(0.3)) == [ReplyResumed, OverlapDismissed]
-    assert stage.state == "speaking"
+    scene = speaking()
+    assert kinds(scene.speaks(0.14)) == [SpeechStarted, ReplyHeld]
+    assert kinds(scene.is_silent(0.3)) == [ReplyResumed, OverlapDismissed]
+    assert scene.state == "speaking"
 
 
 def test_a_click_over_the_reply_does_not_even_silence_it() -> None:
-    stage = speaking()
-    assert kinds(stage.speaks(0.08)) == [SpeechStarted]
-    assert stage.is_silent(0.3) == [OverlapDismissed(2)]
+    scene = speaking()
+    assert kinds(scene.speaks(0.08)) == [SpeechStarted]
+    assert scene.is_silent(0.3) == [OverlapDismissed(2)]
 
 
 def test_a_voice_that_goes_on_interrupts_without_being_understood() -> None:
-    stage = speaking()
-    stage.speaks(0.9)
-    assert kinds(stage.speaks(0.12)) == [Interrupted]
-    assert stage.state == "hearing"
-    assert kinds(stage.is_silent(1.3)) == [SpeechPaused, TurnEnded]
+    scene = speaking()
+    scene.speaks(0.9)
+    assert kinds(scene.speaks(0.12)) == [Interrupted]
+    assert scene.state == "hearing"
+    assert kinds(scene.is_silent(1.3)) == [SpeechPaused, TurnEnded]
 
 
 def test_going_on_before_the_verdict_is_one_utterance() -> None:
-    stage = speaking()
-    stage.speaks(0.4)
-    stage.is_silent(0.3)
-    assert stage.speaks(0.1) == [SpeechResumed(2)]
-    assert stage.state == "reply held"
+    scene = speaking()
+    scene.speaks(0.4)
+    scene.is_silent(0.3)
+    assert scene.speaks(0.1) == [SpeechResumed(2)]
+    assert scene.state == "reply held"
 
 
 def test_an_overlap_whose_verdict_does_not_come_interrupts() -> None:
-    stage = speaking()
-    stage.speaks(0.4)
-    assert kinds(stage.is_silent(2.6)) == [*[OverlapPaused, Interrupted, SpeechPaused, TurnEnded][:3], TurnEnded]
+    scene = speaking()
+    scene.speaks(0.4)
+    assert kinds(scene.is_silent(2.6)) == [*[OverlapPaused, Interrupted, SpeechPaused, TurnEnded][:3], TurnEnded]
 
 
 def test_who_speaks_on_as_the_reply_begins_was_interrupted_by_it() -> None:
-    stage = Stage()
-    stage.speaks(1.0)
-    stage.is_silent(1.3)
-    stage.machine.reply_heard(1, now=stage.now)
-    stage.is_silent(0.1)
-    commands = stage.speaks(1.1)
+    scene = TurnScene()
+    scene.speaks(1.0)
+    scene.is_silent(1.3)
+    scene.machine.reply_heard(1, now=scene.now)
+    scene.is_silent(0.1)
+    commands = scene.speaks(1.1)
     assert isinstance(commands[-1], Interrupted)
     assert commands[-1].cuts_in
 
 
 def test_when_words_are_counted_the_reply_goes_on_while_they_are() -> None:
-    stage = speaking(num_words=3)
-    assert kinds(stage.speaks(1.0)) == [SpeechStarted, OverlapGrown, OverlapGrown]
-    assert stage.machine.overlap(2, False, now=stage.now) == []
-    assert stage.state == "overlapping"
-    assert kinds(stage.machine.overlap(2, True, now=stage.now)) == [Interrupted]
-    assert stage.state == "hearing"
+    scene = speaking(num_words=3)
+    assert kinds(scene.speaks(1.0)) == [SpeechStarted, OverlapGrown, OverlapGrown]
+    assert scene.machine.overlap(2, False, now=scene.now) == []
+    assert scene.state == "overlapping"
+    assert kinds(scene.machine.overlap(2, True, now=scene.now)) == [Interrupted]
+    assert scene.state == "hearing"
 
 
 def test_too_few_words_are_forgotten() -> None:
-    stage = speaking(num_words=3)
-    stage.speaks(0.3)
-    assert stage.is_silent(0.3) == [OverlapPaused(2)]
-    assert stage.machine.overlap(2, False, now=stage.now) == [OverlapDismissed(2)]
-    assert stage.state == "speaking"
+    scene = speaking(num_words=3)
+    scene.speaks(0.3)
+    assert scene.is_silent(0.3) == [OverlapPaused(2)]
+    assert scene.machine.overlap(2, False, now=scene.now) == [OverlapDismissed(2)]
+    assert scene.state == "speaking"
 
 
 def test_enough_words_interrupt_also_after_a_pause() -> None:
-    stage = speaking(num_words=2)
-    stage.speaks(0.3)
-    stage.is_silent(0.3)
-    assert kinds(stage.machine.overlap(2, True, now=stage.now)) == [Interrupted, SpeechPaused]
-    assert stage.state == "pausing"
+    scene = speaking(num_words=2)
+    scene.speaks(0.3)
+    scene.is_silent(0.3)
+    assert kinds(scene.machine.overlap(2, True, now=scene.now)) == [Interrupted, SpeechPaused]
+    assert scene.state == "pausing"
 
 
 def test_what_is_being_judged_when_the_reply_ends_is_answered() -> None:
-    stage = speaking(num_words=3)
-    stage.speaks(0.3)
-    stage.is_silent(0.3)
-    assert kinds(stage.machine.reply_over(1, now=stage.now)) == [SpeechPaused]
-    assert stage.machine.overlap(2, False, now=stage.now) == [], "the verdict comes too late"
+    scene = speaking(num_words=3)
+    scene.speaks(0.3)
+    scene.is_silent(0.3)
+    assert kinds(scene.machine.reply_over(1, now=scene.now)) == [SpeechPaused]
+    assert scene.machine.overlap(2, False, now=scene.now) == [], "the verdict comes too late"
 
 
 def test_a_protected_reply_is_never_interrupted_but_what_was_said_is_answered_after_it() -> None:
-    stage = speaking(protected=True)
-    assert stage.speaks(2.0) == [SpeechStarted(2)]
-    assert stage.is_silent(1.5) == []
-    assert kinds(stage.machine.reply_over(1, now=stage.now)) == [SpeechPaused, TurnEnded]
-    assert stage.state == "thinking"
+    scene = speaking(protected=True)
+    assert scene.speaks(2.0) == [SpeechStarted(2)]
+    assert scene.is_silent(1.5) == []
+    assert kinds(scene.machine.reply_over(1, now=scene.now)) == [SpeechPaused, TurnEnded]
+    assert scene.state == "thinking"
 
 
 def test_speech_kept_over_a_protected_reply_goes_on_under_its_number() -> None:
-    stage = speaking(protected=True)
-    stage.speaks(0.5)
-    stage.is_silent(0.5)
-    assert stage.speaks(0.5) == []
-    assert stage.machine.turn == 2
+    scene = speaking(protected=True)
+    scene.speaks(0.5)
+    scene.is_silent(0.5)
+    assert scene.speaks(0.5) == []
+    assert scene.machine.turn == 2
 
 
 def test_a_reply_that_ends_while_the_caller_speaks_leaves_them_the_floor() -> None:
-    stage = speaking(protected=True)
-    stage.speaks(0.5)
-    assert stage.machine.reply_over(1, now=stage.now) == []
-    assert stage.state == "hearing"
-    assert kinds(stage.is_silent(1.3)) == [SpeechPaused, TurnEnded]
+    scene = speaking(protected=True)
+    scene.speaks(0.5)
+    assert scene.machine.reply_over(1, now=scene.now) == []
+    assert scene.state == "hearing"
+    assert kinds(scene.is_silent(1.3)) == [SpeechPaused, TurnEnded]
 
 
 def test_the_end_of_an_old_reply_changes_nothing() -> None:
-    stage = speaking()
-    assert stage.machine.reply_over(0, now=stage.now) == []
-    assert stage.state == "speaking"
+    scene = speaking()
+    assert scene.machine.reply_over(0, now=scene.now) == []
+    assert scene.state == "speaking"
 
 
 def test_the_reply_waits_for_wait_seconds_and_after_an_interruption_for_backoff_seconds() -> None:
-    stage = speaking(backoff_seconds=2.0)
-    began = stage.now
-    stage.speaks(0.3)
-    stage.is_silent(0.3)
-    stage.machine.overlap(2, True, now=stage.now)
-    assert stage.machine.may_speak_at == pytest.approx(began + 2.0)
-    stage = Stage()
-    stage.speaks(1.0)
-    assert stage.machine.may_speak_at == pytest.approx(1.4)
+    scene = speaking(backoff_seconds=2.0)
+    began = scene.now
+    scene.speaks(0.3)
+    scene.is_silent(0.3)
+    scene.machine.overlap(2, True, now=scene.now)
+    assert scene.machine.may_speak_at == pytest.approx(began + 2.0)
+    scene = TurnScene()
+    scene.speaks(1.0)
+    assert scene.machine.may_speak_at == pytest.approx(1.4)
 
 
 def test_a_key_is_a_turn_of_its_own() -> None:
-    stage = speaking()
-    stage.machine.reply_over(1, now=stage.now)
-    assert stage.machine.begin_turn() == 2
-    assert stage.state == "thinking"
+    scene = speaking()
+    scene.machine.reply_over(1, now=scene.now)
+    assert scene.machine.begin_turn() == 2
+    assert scene.state == "thinking"
 
 
 def test_a_key_ends_a_reply_and_the_next_words_are_an_utterance_like_any_other() -> None:
-    stage = speaking()
-    stage.machine.press_key()
-    assert stage.state == "listening"
-    assert stage.speaks(0.5) == [SpeechStarted(2)]
-    assert kinds(stage.is_silent(1.3)) == [SpeechPaused, TurnEnded]
+    scene = speaking()
+    scene.machine.press_key()
+    assert scene.state == "listening"
+    assert scene.speaks(0.5) == [SpeechStarted(2)]
+    assert kinds(scene.is_silent(1.3)) == [SpeechPaused, TurnEnded]
 
 
 def test_a_key_changes_nothing_while_a_protected_reply_is_heard() -> None:
-    stage = Stage()
-    stage.machine.reply_heard(0, now=stage.now, protected=True)
-    stage.speaks(0.5)
-    stage.machine.press_key()
-    assert stage.state == "overlapping"
-    stage.machine.reply_over(0, now=stage.now)
-    assert kinds(stage.is_silent(1.3)) == [SpeechPaused, TurnEnded], "what was said over it is answered"
+    scene = TurnScene()
+    scene.machine.reply_heard(0, now=scene.now, protected=True)
+    scene.speaks(0.5)
+    scene.machine.press_key()
+    assert scene.state == "overlapping"
+    scene.machine.reply_over(0, now=scene.now)
+    assert kinds(scene.is_silent(1.3)) == [SpeechPaused, TurnEnded], "what was said over it is answered"
