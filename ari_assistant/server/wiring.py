@@ -36,9 +36,9 @@ from ari_assistant.providers.piper import PiperVoice
 from ari_assistant.providers.voice import Voice
 from ari_assistant.providers.voice_cache import CachedVoice
 from ari_assistant.reports.erasure import erasure_message
-from ari_assistant.server.engines import LocalEngines, local_transcribers, speech_detectors
 from ari_assistant.reports.record import Installation
 from ari_assistant.reports.recorded import CallRecords
+from ari_assistant.server.engines import LocalEngines, local_transcribers, speech_detectors
 from ari_assistant.server.health import LoadMeter
 from ari_assistant.server.preflight import Preflight
 from ari_assistant.session.interfaces import TaskOwner

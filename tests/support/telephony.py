@@ -27,9 +27,9 @@ from ari_assistant.conversation.timings import Speculation
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.data_directory import DataDirectory
 from ari_assistant.dialogue.variables import Variables
-from ari_assistant.session.interfaces import Surroundings
 from ari_assistant.reports.record import Installation
 from ari_assistant.reports.recorded import CallRecords
+from ari_assistant.session.interfaces import Surroundings
 from ari_assistant.store.repositories import Resource
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.phone_number import phone_number_schema

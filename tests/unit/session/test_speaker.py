@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from ari_assistant.audio.frame import Pcm
-from ari_assistant.conversation.audio_output import AudioOutput
-from ari_assistant.conversation.clock import CallClock
-from ari_assistant.conversation.options import Prompts
-from ari_assistant.conversation.reply import Reply, as_clauses
-from ari_assistant.conversation.speaker import Speaker, is_audio_url
 from ari_assistant.media.handle import MediaStream
 from ari_assistant.providers.errors import ProviderError
+from ari_assistant.session.audio_output import AudioOutput
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.options import Prompts
+from ari_assistant.session.reply import Reply, as_clauses
+from ari_assistant.session.speaker import Speaker, is_audio_url
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.server import ServerFailed
 from tests.support.conversation import FakeMessages, resolved_assistant

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ari_assistant.conversation.tasks import ConversationTasks
+from ari_assistant.session.tasks import ConversationTasks
 
 
 async def never() -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterator
 import numpy as np
 import pytest
 
-from ari_assistant.media.process.protocol import Kind, Order, pack_order, unpack_orders
+from ari_assistant.media.process.protocol import Kind, MediaOrder, pack_order, unpack_orders
 from ari_assistant.media.process.worker_socket import WorkerSocket
 
 Pair = tuple[socket.socket, socket.socket]
@@ -39,7 +39,7 @@ async def ours(pair: Pair) -> AsyncGenerator[WorkerSocket, None]:
 
 
 def order(number: int) -> list[bytes]:
-    return list(pack_order(Order(Kind.CLOSE, number)))
+    return list(pack_order(MediaOrder(Kind.CLOSE, number)))
 
 
 async def received(theirs: socket.socket) -> bytes:
@@ -67,7 +67,7 @@ async def test_what_there_is_no_room_for_waits_and_comes_in_order(
     ours: WorkerSocket, theirs: socket.socket
 ) -> None:
     for number in range(20):
-        ours.send(pack_order(Order(Kind.PLAY, number, 0, LONG)))
+        ours.send(pack_order(MediaOrder(Kind.PLAY, number, 0, LONG)))
     ours.send(order(20))
     numbers: list[int] = []
     while 20 not in numbers:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ari_assistant.conversation.endpointing_server import EndpointingServer
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.dialogue.variables import Variables
+from ari_assistant.session.endpointing_server import EndpointingServer
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.server import Server

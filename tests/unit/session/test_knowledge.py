@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ari_assistant.conversation.knowledge import ask_knowledge_base
 from ari_assistant.dialogue.history import Entry, History
 from ari_assistant.providers.model import ChatMessage
+from ari_assistant.session.knowledge import ask_knowledge_base
 from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.server import Server
 from tests.support.conversation import FakeMessages

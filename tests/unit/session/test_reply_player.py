@@ -8,15 +8,15 @@ from typing import Any, cast
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.audio.playout import Playout
 from ari_assistant.conversation.actions import CutReply, ReplySpec
-from ari_assistant.conversation.clock import CallClock
 from ari_assistant.conversation.ending import ASSISTANT_ENDED
-from ari_assistant.conversation.reply import Reply, as_clauses
-from ari_assistant.conversation.reply_player import ReplyPlayer
-from ari_assistant.conversation.speaker import Speaker
-from ari_assistant.conversation.transcript import Transcript
 from ari_assistant.dialogue.history import History
 from ari_assistant.dialogue.variables import Variables
 from ari_assistant.providers.model import Usage
+from ari_assistant.session.clock import CallClock
+from ari_assistant.session.reply import Reply, as_clauses
+from ari_assistant.session.reply_player import ReplyPlayer
+from ari_assistant.session.speaker import Speaker
+from ari_assistant.session.transcript import Transcript
 from ari_assistant.telemetry import get_logger
 from tests.support.conversation import FakeMessages
 from tests.support.tones import tone
