@@ -235,13 +235,18 @@ class MediaPlane:
         for end in (ours, theirs):
             enlarge(end, socket.SO_SNDBUF, _SOCKET_BUFFER)
         ours.setblocking(False)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ari_assistant.media.process.worker", str(theirs.fileno()), self._host,
-            pass_fds=[theirs.fileno()],
-            env=child_environment(OPENBLAS_NUM_THREADS="1"),
-            start_new_session=True,
-        )  # fmt: skip
-        theirs.close()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "ari_assistant.media.process.worker", str(theirs.fileno()), self._host,
+                pass_fds=[theirs.fileno()],
+                env=child_environment(OPENBLAS_NUM_THREADS="1"),
+                start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         link = WorkerSocket(ours)
         self._running = _Running(process.pid, link)
         self._failure = ""

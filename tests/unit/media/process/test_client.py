@@ -187,6 +187,15 @@ async def test_an_address_that_is_not_ours_fails_the_start() -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_a_start_that_is_given_up_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def given_up(*_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", given_up)
+    with pytest.raises(asyncio.CancelledError):
+        await MediaPlane(host="127.0.0.1", heard=lambda *_: None).run()
+
+
 async def test_a_long_reply_is_ordered_in_parts_and_sent_whole() -> None:
     async with running() as (plane, ear):
         phone = Phone()
