@@ -57,6 +57,8 @@ class PhoneCall(ABC):
         self._ending: Ending | None = None
         """Why it is over, once it is: the first reason given."""
         self._serving: set[asyncio.Task[None]] = set()
+        # Not first in `run`: a caller may leave before that has its turn.
+        self._stop_listening = services.ari.on_channel(channel.id, self._channel_event)
 
     @property
     def channel_id(self) -> str:
@@ -85,8 +87,7 @@ class PhoneCall(ABC):
         return True
 
     async def run(self) -> None:
-        """Serve the caller from the first event to the last."""
-        stop = self._services.ari.on_channel(self._caller.id, self._channel_event)
+        """Serve the caller from the first event to the last. Whoever has made a call runs it."""
         try:
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(self._serve(), name="serve")
@@ -94,7 +95,7 @@ class PhoneCall(ABC):
                 if self._ending is not None:  # ended before the task was there
                     serving.cancel()
         finally:
-            stop()
+            self._stop_listening()
             await asyncio.shield(self._close())
 
     @abstractmethod

@@ -107,6 +107,14 @@ async def test_a_call_that_is_ended_before_it_is_served_does_nothing(line: Line)
     assert not line.office.calls.saved
 
 
+async def test_a_caller_who_leaves_before_their_call_is_served_is_heard_of(line: Line) -> None:
+    call = InboundCall(line.office.services, invite_start())
+    line.asterisk.tell("StasisEnd")  # it came with the StasisStart
+    async with asyncio.timeout(5):
+        await call.run()
+    assert line.asterisk.asked == []
+
+
 async def test_a_caller_who_leaves_before_anything_is_known_leaves_nothing(line: Line) -> None:
     line.asterisk.held[f"GET channels/{CALLER}/variables"] = asyncio.Event()
     start = invite_start()
