@@ -695,6 +695,7 @@ class ConversationCore:
         self._awaited_since = None
         reply.step(ReplyEvent.CUT)
         number, turn = reply.spec.number, self.turns.turn
+        self.turns.reply_cut()
         return [CommitCaller(number, turn), CutReply(number, turn)]
 
     # -- hooks ----------------------------------------------------------------------------------------------

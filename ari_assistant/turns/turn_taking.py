@@ -79,7 +79,7 @@ class TurnEvent(Enum):
     REPLY_HEARD = "reply heard"
     """The first frame of a reply goes out."""
     REPLY_OVER = "reply over"
-    """A reply was played to its end, or came to nothing."""
+    """A reply was played to its end, was cut by something else than a voice, or came to nothing."""
     REPLY_OVER_KEPT = "reply over, speech kept"
     """The same, and the caller had spoken over a protected reply."""
     HOLD = "hold"
@@ -383,6 +383,11 @@ class TurnTaking:
             self._wait = None
             return [SpeechPaused(self.turn, self.last_voice), *self.handle_deadline(now)]
         return []
+
+    def reply_cut(self) -> None:
+        """Something else than the caller's voice has ended the reply. What they were saying over it goes on."""
+        self._drop_reply()
+        self._step(TurnEvent.REPLY_OVER)
 
     def press_key(self) -> None:
         """A key was pressed: what the caller was saying is over, and so is a reply, which whoever plays it cuts. A

@@ -32,6 +32,8 @@ KEYPAD = {
     "keypadInputPlan": {"enabled": True, "delimiters": "#", "timeoutSeconds": 0},
 }
 
+PLAIN = {"silenceTimeoutSeconds": SILENCE_SECONDS}
+
 assistants = st.fixed_dictionaries(
     {
         "silenceTimeoutSeconds": st.just(SILENCE_SECONDS),
@@ -136,6 +138,7 @@ def does(scene: CoreScene, kind: str, value: Any) -> None:
 
 
 @given(assistants, steps)
+@example(PLAIN, [("takeover", None), ("voice", 1), ("announce", None), ("fault", None)])
 @example(KEYPAD, [("voice", 50), ("silence", 60), ("key", "#")])
 @example(KEYPAD, [("writes", False), ("voice", 50), ("silence", 60), ("key", "#"), ("key", "1")])
 def test_every_change_of_state_is_in_its_table_and_a_silent_line_ends(

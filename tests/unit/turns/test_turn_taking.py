@@ -312,3 +312,16 @@ def test_a_key_changes_nothing_while_a_protected_reply_is_heard() -> None:
     assert scene.state == "overlapping"
     scene.machine.reply_over(0, now=scene.now)
     assert kinds(scene.is_silent(1.3)) == [SpeechPaused, TurnEnded], "what was said over it is answered"
+
+
+def test_a_reply_that_is_cut_by_something_else_than_a_voice_leaves_what_is_said_over_it_alone() -> None:
+    scene = speaking()
+    scene.speaks(0.1)
+    assert scene.state == "overlapping"
+    scene.machine.reply_cut()
+    assert scene.state == "hearing"
+    scene.is_silent(0.3)
+    assert scene.state == "pausing"
+    scene = speaking()
+    scene.machine.reply_cut()
+    assert scene.state == "listening"
