@@ -316,7 +316,7 @@ def test_a_key_changes_nothing_while_a_protected_reply_is_heard() -> None:
 
 def test_a_reply_that_is_cut_by_something_else_than_a_voice_leaves_what_is_said_over_it_alone() -> None:
     scene = speaking()
-    scene.speaks(0.1)
+    scene.speaks(0.08)
     assert scene.state == "overlapping"
     scene.machine.reply_cut()
     assert scene.state == "hearing"
