@@ -194,12 +194,8 @@ def services(
         sign_by_default=settings.sign_webhooks,
     )
     org_server = WebhookServer(url=settings.server_url, secret=secret) if settings.server_url else None
-    ari = telephony.ari
-    transport: MediaTransport = RtpTransport(ari, telephony.media)
-    if telephony.sockets is not None:
-        transport = SocketTransport(ari, telephony.sockets)
     return Services(
-        ari=ari,
+        ari=telephony.ari,
         catalogue=store.catalogue,
         router=Router(
             store.catalogue, is_this_machine=ThisMachine(domains=settings.sip_domains, addresses=addresses)
@@ -214,7 +210,7 @@ def services(
             models=speakers.models,
         ),
         end_of_turn=engines.end_of_turn(),
-        transport=transport,
+        transport=_transport(telephony),
         hearing=telephony.hearing,
         admission=admission,
         options=CallOptions(
@@ -226,6 +222,12 @@ def services(
         background=background,
         session=conversation_session(settings.bench),
     )
+
+
+def _transport(telephony: Telephony) -> MediaTransport:
+    if telephony.sockets is not None:
+        return SocketTransport(telephony.ari, telephony.sockets)
+    return RtpTransport(telephony.ari, telephony.media)
 
 
 def conversation_session(stand_in: str | None) -> type[Session]:

@@ -11,7 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from ari_assistant.assistants.resolved import ResolvedAssistant
@@ -19,7 +20,7 @@ from ari_assistant.audio.frame import Pcm
 from ari_assistant.conversation import actions as do
 from ari_assistant.conversation.core import ConversationCore, Greeting
 from ari_assistant.conversation.ending import Ending
-from ari_assistant.conversation.policy import conversation_policy
+from ari_assistant.conversation.policy import ConversationPolicy, conversation_policy
 from ari_assistant.conversation.result import Conversation
 from ari_assistant.conversation.usage import Consumption
 from ari_assistant.dialogue.address import AddressRefused
@@ -68,6 +69,18 @@ Event = Callable[[], list[do.Action]]
 """Something that has happened, as the core is told of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Assistant:
+    """Who has the conversation, with what is made for them."""
+
+    resolved: ResolvedAssistant
+    policy: ConversationPolicy
+    generator: ReplyGenerator
+    endpointing_server: EndpointingServer | None
+    first_message: str | None
+    """See `greeting.first_message`."""
+
+
 class Session:
     """One conversation. `run` owns every task of it; the call's `control` is told once that it is over, and why.
 
@@ -84,7 +97,6 @@ class Session:
         *,
         log: Any,
     ) -> None:
-        self._resolved = resolved
         self._variables = variables
         self._surroundings = surroundings
         self._options = options
@@ -109,11 +121,8 @@ class Session:
         self._recognition = Recognition(
             resolved, self._player.used, self._tasks, surroundings.end_of_turn, rate=options.rate, log=log
         )
-        policy = conversation_policy(resolved.assistant, options.turns, options.waits)
-        self._core = ConversationCore(policy, now=self._clock.now())
-        self._generator = self._generator_of(resolved)
-        self._endpointing_server = self._endpointing_server_of(resolved)
-        self._player.whole_texts = bool(resolved.assistant.model_output_in_messages_enabled)
+        self._assistant = self._made_for(resolved)
+        self._core = ConversationCore(self._assistant.policy, now=self._clock.now())
         self._events: deque[Event] = deque()
         self._performing = False
         self._detecting: asyncio.Task[None] | None = None
@@ -121,29 +130,29 @@ class Session:
         self._announced = asyncio.Event()
         self._broken = False
 
-    def _generator_of(self, resolved: ResolvedAssistant) -> ReplyGenerator:
-        around = self._surroundings
-        runner = ToolRunner(resolved.tools, self._variables, around, self._tasks, call_id=self._options.call_id)
-        return ReplyGenerator(resolved, self._variables, around.messages, runner, self._tasks, self._clock)
-
-    def _endpointing_server_of(self, resolved: ResolvedAssistant) -> EndpointingServer | None:
-        server = self._core.policy.endpointing_server
-        if server is None:
-            return None
-        return EndpointingServer(
-            server, resolved.assistant, self._surroundings.messages, self._variables, log=self._log
+    def _made_for(self, resolved: ResolvedAssistant) -> _Assistant:
+        around, options, variables = self._surroundings, self._options, self._variables
+        policy = conversation_policy(resolved.assistant, options.turns, options.waits)
+        runner = ToolRunner(resolved.tools, variables, around, self._tasks, call_id=options.call_id)
+        server: EndpointingServer | None = None
+        if policy.endpointing_server is not None:
+            server = EndpointingServer(
+                policy.endpointing_server, resolved.assistant, around.messages, variables, log=self._log
+            )
+        self._player.whole_texts = bool(resolved.assistant.model_output_in_messages_enabled)
+        return _Assistant(
+            resolved=resolved,
+            policy=policy,
+            generator=ReplyGenerator(resolved, variables, around.messages, runner, self._tasks, self._clock),
+            endpointing_server=server,
+            first_message=first_message(resolved.assistant, variables, log=self._log),
         )
 
     # -- from outside ---------------------------------------------------------------------------------------
 
-    @cached_property
-    def first_message(self) -> str | None:
-        """What is said first, its template filled, or None when the caller begins."""
-        return first_message(self._resolved.assistant, self._variables, log=self._log)
-
     def system(self) -> list[ChatMessage]:
         """The assistant's own messages, their templates filled: a tool may have brought new variables."""
-        return system_prompt(self._resolved.assistant, self._variables)
+        return system_prompt(self._assistant.resolved.assistant, self._variables)
 
     @property
     def history(self) -> History:
@@ -162,8 +171,8 @@ class Session:
     async def prepare(self) -> None:
         """Have the first clause of the first message ready before the call is answered. Never raises."""
         await asyncio.gather(
-            self._speaker.prepare(self.first_message),
-            self._speaker.prepare_background(self._resolved.assistant.background_sound),
+            self._speaker.prepare(self._assistant.first_message),
+            self._speaker.prepare_background(self._assistant.resolved.assistant.background_sound),
         )
 
     async def run(self, stream: MediaStream, *, started_ms: int) -> None:
@@ -191,31 +200,27 @@ class Session:
                 self._log.error("recording_failed", reason=fault, hint="is the disk full, or too slow?")
 
     def _begin_assistant(self) -> None:
-        for fault in self._core.policy.unreadable:
+        for fault in self._assistant.policy.unreadable:
             self._log.warning(fault.event, **fault.fields)
-        wire = without_secrets(self._resolved.assistant.wire(), Assistant)
+        wire = without_secrets(self._assistant.resolved.assistant.wire(), Assistant)
         self._surroundings.messages.send("assistant.started", newAssistant=wire)
 
     def _greeting(self) -> Greeting:
-        text = self.first_message
+        text = self._assistant.first_message
         if text is not None and is_audio_url(text) and not self._speaker.has_prepared:
             return Greeting()
-        return greeting(self._resolved.assistant, text)
+        return greeting(self._assistant.resolved.assistant, text)
 
-    def take_over(self, resolved: ResolvedAssistant) -> None:
-        """Another assistant has the conversation from now on: its voice, model, transcriber, tools and plans. What
-        was said stays; what it says first is said now."""
-        self._resolved = resolved
-        self.__dict__.pop("first_message", None)
+    async def take_over(self, resolved: ResolvedAssistant) -> None:
+        """Another assistant has the conversation from now on: its voice, model, transcriber, tools and plans. What was
+        said stays; what it says first is said now. Its background sound is not taken. Returns when it has begun."""
+        self._assistant = self._made_for(resolved)
         self._transcript.use(resolved)
         self._speaker.use(resolved)
         self._recognition.use(resolved)
-        self._generator = self._generator_of(resolved)
-        self._player.whole_texts = bool(resolved.assistant.model_output_in_messages_enabled)
-        policy = conversation_policy(resolved.assistant, self._options.turns, self._options.waits)
-        greeting = self._greeting()
-        self._tell(lambda: self._core.take_over(policy, greeting, now=self._clock.now()))
-        self._endpointing_server = self._endpointing_server_of(resolved)
+        await self._speaker.prepare(self._assistant.first_message)
+        policy, begins = self._assistant.policy, self._greeting()
+        self._tell(lambda: self._core.take_over(policy, begins, now=self._clock.now()))
         self._begin_assistant()
 
     def key(self, key: str) -> None:
@@ -271,8 +276,8 @@ class Session:
             statistics=self._output.statistics(),
             used=self.used,
             provider_names={
-                "model": self._resolved.model.name,
-                "voice": self._resolved.voice.name,
+                "model": self._assistant.resolved.model.name,
+                "voice": self._assistant.resolved.voice.name,
                 "transcriber": self._recognition.name,
             },
         )
@@ -450,7 +455,7 @@ class Session:
             self._player.transcribed(turn)
             now, asked, sure = self._clock.now(), self._asked(), self._recognition.confidence
             self._tell(lambda: self._core.recognised(turn, words, asked=asked, confidence=sure, now=now))
-            server = self._endpointing_server
+            server = self._assistant.endpointing_server
             told = await server.wait_seconds(words or "") if server is not None else None
             finished = await self._recognition.finished()
             now = self._clock.now()
@@ -508,7 +513,7 @@ class Session:
         for clause in self._clauses_of([as_said(text, self._variables) for text in action.preface]):
             yield clause
         hint = [ChatMessage("system", as_written(prompt, self._variables)) for prompt in action.prompts]
-        steps = self._generator.steps(asked, self._player.reply(spec), hint)
+        steps = self._assistant.generator.steps(asked, self._player.reply(spec), hint)
         async with aclosing(steps):
             async for step in steps:
                 if isinstance(step, str):

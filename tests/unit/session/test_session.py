@@ -363,3 +363,26 @@ async def test_a_first_message_with_an_end_call_phrase_ends_the_call_when_it_has
         assert call.ended == []
         await call.passes(1.0)
         assert call.ended == [END_PHRASE]
+
+
+async def test_another_assistant_takes_over_in_the_middle_of_a_call_and_knows_what_was_said(
+    tmp_path: Path,
+) -> None:
+    async with talk(tmp_path, endCallMessage="The first says goodbye.") as call:
+        await call.asks()
+        assert call.speaks()
+        second = Model()
+        document = {"firstMessage": "I am new.", "silenceTimeoutSeconds": 20}
+        given: Any = Assistant.model_validate(document), second, None, Voice(), call.transcriber, None, {}
+        await call.session.take_over(ResolvedAssistant(*given))
+        await call.passes(5.5)
+        assert call.history[-1] == ("bot", "I am new.")
+        await call.asks()
+        assert len(second.asked) == 1
+        asked = [message.content for message in second.asked[0].messages]
+        assert call.transcriber.text in asked, "what the first was asked"
+        assert len(call.model.asked) == 1
+        started = [fields for kind, fields in call.messages.sent if kind == "assistant.started"]
+        assert [one["newAssistant"].get("firstMessage") for one in started] == [None, "I am new."]
+        await call.passes(12.0)
+        assert call.ended == [], "the new one waits for twenty seconds"
