@@ -582,7 +582,8 @@ class ConversationCore:
         actions: list[Action] = [StopDetection(), WithdrawRecognition()]
         if self.turns.state in _AUDIBLE:
             return actions
-        actions += self._withdraw()
+        if not self._protected:
+            actions += self._withdraw()
         if not self._collecting:
             # A tool has been called because of what was said before: this is something new.
             actions += self._collect(now)

@@ -139,6 +139,7 @@ def does(scene: CoreScene, kind: str, value: Any) -> None:
 
 @given(assistants, steps)
 @example(PLAIN, [("takeover", None), ("voice", 1), ("announce", None), ("fault", None)])
+@example(PLAIN, [("voice", 3), ("silence", 11), ("voice", 2), ("announce", None), ("voice", 1)])
 @example(KEYPAD, [("voice", 50), ("silence", 60), ("key", "#")])
 @example(KEYPAD, [("writes", False), ("voice", 50), ("silence", 60), ("key", "#"), ("key", "1")])
 def test_every_change_of_state_is_in_its_table_and_a_silent_line_ends(

@@ -285,6 +285,17 @@ def test_nothing_interrupts_the_last_words() -> None:
     assert scene.answered == []
 
 
+def test_who_goes_on_speaking_does_not_take_back_last_words_that_are_still_being_made() -> None:
+    scene = CoreScene(policy(endCallMessage="Goodbye."))
+    scene.passes(0.5, voice=True)
+    scene.passes(0.24)
+    scene.perform(scene.core.hang_up(now=scene.now))
+    scene.passes(0.5, voice=True)
+    scene.passes(2.5)
+    assert scene.said == ["Goodbye."]
+    assert scene.endings == [ASSISTANT_ENDED]
+
+
 def test_a_phrase_of_the_assistant_ends_the_call_when_it_has_been_heard() -> None:
     scene = CoreScene(policy(endCallPhrases=["goodbye for now"], endCallMessage="Never said."))
     scene.outcome = ReplyOutcome(text="Well then, Goodbye for now!")
