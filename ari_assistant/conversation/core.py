@@ -136,7 +136,7 @@ CALLER: Final = "caller"
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """How the assistant begins. Without texts the model does, with a `by_model`; with neither the caller does."""
+    """How the assistant begins: with these texts, else with what the model says (`by_model`), else not at all."""
 
     texts: tuple[Text, ...] = ()
     by_model: bool = False
@@ -149,8 +149,6 @@ class ReplyOutcome:
 
     text: str = ""
     """What was written of it, heard or not."""
-    heard: bool = True
-    """A sound of it was."""
     ending: Ending | None = None
     """A tool or a model wants the call to end."""
     transfer: Destination | None = None
@@ -209,11 +207,6 @@ class ConversationCore:
     def listens(self) -> bool:
         """What the caller says counts."""
         return self.stage is not Stage.ASIDE and not self.on_hold
-
-    @property
-    def may_speak_at(self) -> float:
-        """The earliest moment at which a reply to the caller may be heard."""
-        return self.turns.may_speak_at
 
     def answered(self, greeting: Greeting, *, now: float) -> list[Action]:
         """The call was answered: the clocks begin, and so does the assistant, if it speaks first."""
