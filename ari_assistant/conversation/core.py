@@ -335,18 +335,19 @@ class ConversationCore:
             reply.awaits_words = False
             if reply.confirmed:
                 actions += self._low_confidence(now)
-            if self.reply is not reply:  # a hook has spoken instead
-                pass
-            elif words is None:
-                reply.kind = ReplyKind.EXCUSE
-                actions.append(SayNotUnderstood(reply.spec))
-            elif words:
-                actions += self._generate(reply, Text((words,), is_template=False), reply.voice_ended)
-            else:
-                actions += self._nothing(reply, now)
+            if self.reply is reply:  # a hook may have spoken instead
+                actions += self._answer(reply, words, now)
         if self.policy.endpointing_server is None:
             actions += self._expect(turn, None, None, now)
         return actions
+
+    def _answer(self, reply: LiveReply, words: str | None, now: float) -> list[Action]:
+        if words is None:
+            reply.kind = ReplyKind.EXCUSE
+            return [SayNotUnderstood(reply.spec)]
+        if not words:
+            return self._nothing(reply, now)
+        return self._generate(reply, Text((words,), is_template=False), reply.voice_ended)
 
     def end_judged(self, turn: int, *, finished: float | None, told: float | None, now: float) -> list[Action]:
         """All that is known of the pause: how sure the end-of-turn model is (0 … 1), and what the assistant's own
