@@ -138,7 +138,7 @@ class ReplyPlayer:
         """It was heard to its end, or came to nothing."""
         reply = self._live.get(number)
         spoken = self._close(number, turn)
-        if reply is not None and reply.source == "model" and reply.text:
+        if reply is not None and reply.source == "model" and (reply.text or spoken is not None):
             said = Private(spoken.text if spoken is not None else "")
             self._log.info("turn", turn=reply.turn, reply=said, **(reply.times.latency() or {}))
 
