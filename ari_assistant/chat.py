@@ -254,6 +254,7 @@ class _Chat:
         runner = ToolRunner(resolved.tools, variables, outside, self._tasks, call_id="chat")
         tools = _ShownTools(runner, terminal)
         self._generator = ReplyGenerator(resolved, variables, outside, tools, self._tasks, self._clock)
+        self._failures = 0
         self._replies: dict[int, Reply] = {}
         self._due: deque[Coroutine[Any, Any, None]] = deque()
         """Replies that wait until all that was decided with them is done."""
@@ -337,7 +338,14 @@ class _Chat:
         await self._done(reply, failed=failed)
 
     async def _done(self, reply: Reply, *, failed: str | None = None) -> None:
-        outcome = ReplyOutcome(text=reply.text, ending=reply.ending, transfer=reply.transfer, failed=failed)
+        self._failures = self._failures + 1 if failed is not None else 0
+        outcome = ReplyOutcome(
+            text=reply.text,
+            ending=reply.ending,
+            transfer=reply.transfer,
+            failed=failed,
+            failures=self._failures,
+        )
         await self._perform(self._core.reply_done(reply.number, outcome, now=self._clock.now()))
 
     def _show(self, text: str) -> None:

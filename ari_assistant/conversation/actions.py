@@ -18,6 +18,7 @@ __all__ = [
     "CommitCaller",
     "ConfirmReply",
     "CutReply",
+    "DelayReply",
     "EndCall",
     "FinishReply",
     "ForgetUtterance",
@@ -177,6 +178,14 @@ class ConfirmReply:
 
 
 @dataclass(frozen=True, slots=True)
+class DelayReply:
+    """The caller's voice was heard: a reply of which no sound is there yet is not to be heard before `not_before`."""
+
+    number: int
+    not_before: float
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawReply:
     """Nothing of it has been heard, and nothing remains."""
 
@@ -322,6 +331,7 @@ Action = (
     | CommitCaller
     | ConfirmReply
     | CutReply
+    | DelayReply
     | EndCall
     | FinishReply
     | ForgetUtterance

@@ -36,6 +36,7 @@ from ari_assistant.conversation.actions import (
     CommitCaller,
     ConfirmReply,
     CutReply,
+    DelayReply,
     EndCall,
     FinishReply,
     ForgetUtterance,
@@ -117,6 +118,7 @@ _GOODBYE_SECONDS = 20.0
 _MAX_FAILURES = 3
 """So many replies in a row may fail before the call is given up (`pipeline-error-…`)."""
 _AUDIBLE: Final = (TurnState.SPEAKING, TurnState.OVERLAPPING, TurnState.REPLY_HELD, TurnState.JUDGING)
+_SPOKEN_OVER: Final = (TurnState.OVERLAPPING, TurnState.REPLY_HELD, TurnState.JUDGING)
 _FIRST_OWN_TURN = 1_000_000
 """Turn numbers of what is said without being an answer: no utterance has these."""
 
@@ -155,6 +157,8 @@ class ReplyOutcome:
     """… or the caller to be sent on."""
     failed: str | None = None
     """The `endedReason` of a provider that failed."""
+    failures: int = 0
+    """So many replies in a row have failed, this one among them; those that were cut count, too."""
 
 
 class ConversationCore:
@@ -171,6 +175,8 @@ class ConversationCore:
         self._own_turns = count(_FIRST_OWN_TURN)
         self._preface: tuple[Text, ...] = ()
         """Said before the next answer."""
+        self._prompts: tuple[Text, ...] = ()
+        """Further instructions for it."""
         # the caller's utterance
         self._utterance_began = now
         self._collecting = False
@@ -190,7 +196,6 @@ class ConversationCore:
         self._ending_if_back: Ending | None = None
         self._closing = ASSISTANT_ENDED
         self._closing_since = now
-        self._failures = 0
         self._keypad: KeypadInput | None
         self._set(policy, now)
 
@@ -206,7 +211,12 @@ class ConversationCore:
     @property
     def listens(self) -> bool:
         """What the caller says counts."""
-        return self.stage is not Stage.ASIDE and not self.on_hold
+        return self.stage in (Stage.TALKING, Stage.ANNOUNCING, Stage.CLOSING) and not self.on_hold
+
+    @property
+    def takes_part(self) -> bool:
+        """The assistant talks with the caller, and neither its last words nor somebody else do."""
+        return self.stage is Stage.TALKING
 
     def answered(self, greeting: Greeting, *, now: float) -> list[Action]:
         """The call was answered: the clocks begin, and so does the assistant, if it speaks first."""
@@ -218,12 +228,14 @@ class ConversationCore:
         return self._greet(greeting, turn=0)
 
     def take_over(self, policy: ConversationPolicy, greeting: Greeting, *, now: float) -> list[Action]:
-        """Another assistant has the conversation from now on. What it was said goes on; the clocks of silence and
-        the hooks are the new one's, from the beginning."""
+        """Another assistant has the conversation from now on. What was said stays; the clocks of silence and of the
+        hooks are the new one's and begin now. `call.timeElapsed` and the longest duration count from the answer; what
+        has elapsed before is not made up for."""
         if self.stage is not Stage.TALKING:
             return []
         actions = self._drop()
         self._set(policy, now)
+        self._hooks.skip(seconds=now - self._started - self._seconds_aside)
         return [*actions, *self._greet(greeting, turn=next(self._own_turns))]
 
     def join(self, party: str, role: Role) -> None:
@@ -321,13 +333,20 @@ class ConversationCore:
             self._opening.receive_packet(now=now)
         if not self.listens or self._roles.get(party) is not Role.SPEAKS:
             return []
-        return self._obey(self.turns.receive_frame(speech, now=now), now)
+        actions = self._obey(self.turns.receive_frame(speech, now=now), now)
+        reply = self.reply
+        if speech and reply is not None and reply.state is ReplyState.CONFIRMED and not reply.spec.protected:
+            # Nobody is spoken to who has just begun to speak.
+            actions.append(DelayReply(reply.spec.number, self.turns.may_speak_at))
+        return actions
 
     def recognised(
         self, turn: int, words: str | None, *, asked: str, confidence: float | None = None, now: float
     ) -> list[Action]:
         """The words of a pause in `turn`, None when no transcriber understood it. `asked` is what the assistant said
         before, `confidence` (0 … 1) is how sure the words are."""
+        if self.stage is Stage.OVER:
+            return []
         self._words, self._asked, self._confidence = words or "", asked, confidence
         actions: list[Action] = []
         reply = self.reply
@@ -346,12 +365,15 @@ class ConversationCore:
             reply.kind = ReplyKind.EXCUSE
             return [SayNotUnderstood(reply.spec)]
         if not words:
-            return self._nothing(reply, now)
+            nothing = self._nothing(reply, now)
+            return [*self._forget(), *nothing] if nothing else []
         return self._generate(reply, Text((words,), is_template=False), reply.voice_ended)
 
     def end_judged(self, turn: int, *, finished: float | None, told: float | None, now: float) -> list[Action]:
         """All that is known of the pause: how sure the end-of-turn model is (0 … 1), and what the assistant's own
         endpointing server answered (seconds); None where nobody was asked."""
+        if self.stage is Stage.OVER:
+            return []
         actions = self._expect(turn, finished, told, now)
         incomplete = self._words and (
             judge(self._words, asked=self._asked, language=self.policy.endpointing.language)
@@ -370,6 +392,8 @@ class ConversationCore:
 
     def overlap_recognised(self, turn: int, words: str | None, *, now: float) -> list[Action]:
         """The words that were said over the reply, None when no transcriber understood them."""
+        if self.stage is Stage.OVER:
+            return []
         interrupts = words is not None and self.policy.interruption.interrupts(words)
         judged = OverlapJudged(turn, words or "", interrupts)
         return [judged, *self._obey(self.turns.overlap(turn, interrupts, now=now), now)]
@@ -399,7 +423,9 @@ class ConversationCore:
         """Answer `text` as if the caller had said it."""
         if self.stage is not Stage.TALKING:
             return []
+        awaited = self._awaited_since
         actions = self._drop()
+        self._awaited_since = awaited
         self._utterance_began = now
         reply = self._begin(self.turns.begin_turn(), ReplyKind.ANSWER)
         return actions + self._generate(reply, text, now)
@@ -428,7 +454,6 @@ class ConversationCore:
         reply = self.reply
         if reply is None or reply.spec.number != number or not reply.step(ReplyEvent.DONE):
             return []
-        self._failures = self._failures + 1 if outcome.failed is not None else 0
         return [*self._close(reply, now), *self._after(reply, outcome, now)]
 
     def reply_failed(self, number: int, *, now: float) -> list[Action]:
@@ -454,7 +479,7 @@ class ConversationCore:
         said = outcome.text.lower()
         if any(phrase.lower() in said for phrase in self.policy.end_call_phrases):
             return self._end(END_PHRASE)
-        if outcome.failed is not None and self._failures >= _MAX_FAILURES and reply.spec.source == "model":
+        if outcome.failed is not None and outcome.failures >= _MAX_FAILURES and reply.spec.source == "model":
             return self._finish(Ending(outcome.failed), now)
         return self._finish(outcome.ending, now) if outcome.ending is not None else []
 
@@ -648,18 +673,23 @@ class ConversationCore:
         return [Say(reply.spec, texts)]
 
     def _generate(self, reply: LiveReply, text: Text, ended: float) -> list[Action]:
-        reply.preface, self._preface = self._preface, ()
-        return [Generate(reply.spec, Words(text, self._utterance_began, ended), (), reply.preface)]
+        words = Words(text, self._utterance_began, ended)
+        self._take_along(reply)
+        return [Generate(reply.spec, words, reply.prompts, reply.preface)]
 
     def _prompted(self, reply: LiveReply, prompts: tuple[Text, ...]) -> Generate:
-        preface, self._preface = self._preface, ()
-        return Generate(reply.spec, None, prompts, preface)
+        self._take_along(reply)
+        return Generate(reply.spec, None, reply.prompts + prompts, reply.preface)
+
+    def _take_along(self, reply: LiveReply) -> None:
+        reply.preface, self._preface = self._preface, ()
+        reply.prompts, self._prompts = self._prompts, ()
 
     def _nothing(self, reply: LiveReply, now: float) -> list[Action]:
         """There is nothing to be said: the turn is over once the caller has finished it."""
         if not reply.step(ReplyEvent.NOTHING) or reply.state is ReplyState.EMPTY:
             return []
-        return [*self._forget(), *self._close(reply, now), *self._after(reply, ReplyOutcome(), now)]
+        return [*self._close(reply, now), *self._after(reply, ReplyOutcome(), now)]
 
     def _close(self, reply: LiveReply, now: float) -> list[Action]:
         """A reply is over: write it down, and give the floor back."""
@@ -677,6 +707,7 @@ class ConversationCore:
             return []
         if not reply.confirmed:
             self._preface = reply.preface + self._preface
+            self._prompts = reply.prompts + self._prompts
         reply.step(ReplyEvent.WITHDRAW)
         return [WithdrawReply(reply.spec.number)]
 
@@ -725,7 +756,12 @@ class ConversationCore:
         return self._say((text,), ReplyKind.FIXED)
 
     def _speak_by_prompt(self, prompts: tuple[Text, ...]) -> list[Action]:
+        if self.turns.state in _SPOKEN_OVER:  # what the caller says comes first, and is answered with this in mind
+            self._prompts += prompts
+            return []
+        awaited = self._awaited_since
         actions = self._drop()
+        self._awaited_since = awaited
         reply = self._begin(next(self._own_turns), ReplyKind.PROMPTED)
         return [*actions, self._prompted(reply, prompts)]
 

@@ -127,8 +127,12 @@ class Hooks:
         call has lasted."""
         due = [action for timer, actions in self._idle if timer.receive(active, now=now) for action in actions]
         due += [action for limit, actions in self._elapsed if seconds >= limit for action in actions]
-        self._elapsed = [waiting for waiting in self._elapsed if seconds < waiting[0]]
+        self.skip(seconds=seconds)
         return due
+
+    def skip(self, *, seconds: float) -> None:
+        """What was due before the call had lasted so long is not done any more."""
+        self._elapsed = [waiting for waiting in self._elapsed if seconds < waiting[0]]
 
     def restart(self, *, now: float) -> None:
         """What was silent until now does not count."""

@@ -82,7 +82,9 @@ class LiveReply:
     voice_ended: float = 0.0
     """When the caller was last heard before it."""
     preface: tuple[Text, ...] = ()
-    """What it took along; given back when it is withdrawn unconfirmed."""
+    """What it took along to be said first, and …"""
+    prompts: tuple[Text, ...] = ()
+    """… as further instructions; given back when it is withdrawn unconfirmed."""
 
     def step(self, event: ReplyEvent) -> bool:
         """Move to the next state; False when the event changes nothing."""

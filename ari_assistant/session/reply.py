@@ -78,16 +78,14 @@ class Reply:
         *,
         source: str = "model",
         confirmed: bool = False,
-        protected: bool = False,
     ) -> None:
         """`number` is this reply's alone. `turn` is the number of the caller's utterance, or any number that no
-        utterance has. `source` is `model` or `force-say` (fixed words). A `protected` reply cannot be interrupted."""
+        utterance has. `source` is `model` or `force-say` (fixed words)."""
         self.number = number
         self.turn = turn
         self.turn_id = new_id() if source == "model" or turn == _GREETING else ""
         """In server messages (§7.4)."""
         self.source = source
-        self.protected = protected
         self.times = TurnTimes(turn)
         self.text = ""
         """What the model wrote so far."""

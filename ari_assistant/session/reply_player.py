@@ -61,7 +61,6 @@ class ReplyPlayer:
                 self._messages,
                 source=spec.source,
                 confirmed=spec.confirmed,
-                protected=spec.protected,
             )
             known.not_before = spec.not_before
         return known
@@ -95,7 +94,13 @@ class ReplyPlayer:
         reply = self.reply(spec)
         failed = await self._speaker.speak(reply, clauses)
         written = reply.text if text is None else text
-        return ReplyOutcome(text=written, ending=reply.ending, transfer=reply.transfer, failed=failed)
+        return ReplyOutcome(
+            text=written,
+            ending=reply.ending,
+            transfer=reply.transfer,
+            failed=failed,
+            failures=self._speaker.failures,
+        )
 
     def confirm(self, number: int, *, not_before: float) -> None:
         """What was prepared may be heard."""
@@ -103,6 +108,12 @@ class ReplyPlayer:
         if reply is not None:
             reply.times.endpoint = self._clock.now()
             reply.confirm(not_before=not_before)
+
+    def delay(self, number: int, *, not_before: float) -> None:
+        """If no sound of it has been made yet, it is not to be heard sooner."""
+        reply = self._live.get(number)
+        if reply is not None:
+            reply.not_before = not_before
 
     def first_frame(self, turn: int, now: float) -> int | None:
         """The first frame of the reply of `turn` was sent. Returns its number."""

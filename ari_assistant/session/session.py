@@ -186,18 +186,24 @@ class Session:
                 if stream.gone:
                     self.lost("the media process ended while the call was being answered")
                 self._surroundings.voice_activity.add(stream, self)
-                self._recognition.begin()
-                self._begin_assistant()
-                greeting = self._greeting()
-                self._tell(lambda: self._core.answered(greeting, now=self._clock.now()))
-                await asyncio.get_running_loop().create_future()  # until cancelled
+                try:
+                    await self._converse()
+                finally:
+                    # Before the tasks are waited for: whatever is heard of meanwhile leads to nothing any more.
+                    self._tell(self._core.closed)
         finally:
             stream.listener = None
             self._surroundings.voice_activity.remove(stream)
-            self._tell(self._core.closed)
             await asyncio.shield(self._output.aclose())
             if (fault := self._output.recording_fault) is not None:
                 self._log.error("recording_failed", reason=fault, hint="is the disk full, or too slow?")
+
+    async def _converse(self) -> None:
+        self._recognition.begin()
+        self._begin_assistant()
+        begins = self._greeting()
+        self._tell(lambda: self._core.answered(begins, now=self._clock.now()))
+        await asyncio.get_running_loop().create_future()  # until cancelled
 
     def _begin_assistant(self) -> None:
         for fault in self._assistant.policy.unreadable:
@@ -211,9 +217,12 @@ class Session:
             return Greeting()
         return greeting(self._assistant.resolved.assistant, text)
 
-    async def take_over(self, resolved: ResolvedAssistant) -> None:
+    async def take_over(self, resolved: ResolvedAssistant) -> bool:
         """Another assistant has the conversation from now on: its voice, model, transcriber, tools and plans. What was
-        said stays; what it says first is said now. Its background sound is not taken. Returns when it has begun."""
+        said stays; what it says first is said now. Its background sound is not taken. Returns when it has begun; False
+        when there is no conversation to be had, because it is ending, or the caller is with somebody else."""
+        if not self._core.takes_part:
+            return False
         self._assistant = self._made_for(resolved)
         self._transcript.use(resolved)
         self._speaker.use(resolved)
@@ -222,6 +231,7 @@ class Session:
         policy, begins = self._assistant.policy, self._greeting()
         self._tell(lambda: self._core.take_over(policy, begins, now=self._clock.now()))
         self._begin_assistant()
+        return True
 
     def key(self, key: str) -> None:
         """The caller pressed a key of their telephone (0-9, *, #, A-D)."""
@@ -389,6 +399,8 @@ class Session:
                 self._play(spec, as_clauses([excuse]), text=excuse)
             case do.ConfirmReply(number, not_before):
                 player.confirm(number, not_before=not_before)
+            case do.DelayReply(number, not_before):
+                player.delay(number, not_before=not_before)
             case do.WithdrawReply(number):
                 self._stop_reply()
                 player.withdraw(number)
@@ -545,6 +557,8 @@ class Session:
             self._tell(done)
 
     async def _transfer(self, destination: Destination, *, is_template: bool) -> None:
+        if not self._core.takes_part:  # another transfer, or the end, was sooner
+            return
         try:
             if is_template:
                 destination = filled_destination(destination, self._variables.fill, self._variables.values)

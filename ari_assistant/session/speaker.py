@@ -56,6 +56,8 @@ class Speaker:
         self._over = asyncio.Event()
         self._all_played = asyncio.Event()
         self._open_for_words = asyncio.Event()
+        self.failures = 0
+        """So many replies in a row were failed by a provider."""
         self._voice = resolved.voice
         self._plan = speaking_plan(resolved.assistant)
 
@@ -129,8 +131,10 @@ class Speaker:
                     who = "voice"
                     await self._say(reply, clause)
                     who = "llm"
+            self.failures = 0
         except ProviderError as fault:
             self._log.error("reply_provider_failed", turn=reply.turn, provider=fault.provider, reason=str(fault))
+            self.failures += 1
             failed = f"pipeline-error-{fault.provider}-{who}-failed"
             await self._apologise(reply)
         await reply.confirmed.wait()

@@ -19,11 +19,6 @@ class ConversationTasks:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._open = False
 
-    @property
-    def running(self) -> bool:
-        """Tasks can be begun."""
-        return self._open
-
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Begin a task. Raises CancelledError when the conversation is over: whoever asks is over, too."""
         if not self._open:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ari_assistant.conversation import actions as do
-from ari_assistant.conversation.core import Greeting, ReplyOutcome
+from ari_assistant.conversation.core import ConversationCore, Greeting, ReplyOutcome
 from ari_assistant.conversation.ending import ASSISTANT_ENDED, MEDIA_LOST
 from ari_assistant.conversation.policy import conversation_policy
-from ari_assistant.conversation.reply_life import REPLY_TRANSITIONS, LiveReply, ReplyState
-from ari_assistant.conversation.stages import STAGE_TRANSITIONS, Stage
+from ari_assistant.conversation.reply_life import REPLY_TRANSITIONS, LiveReply, ReplyEvent, ReplyState
+from ari_assistant.conversation.stages import STAGE_TRANSITIONS, Stage, StageEvent
 from ari_assistant.turns.endpointing import Waits
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.vapi.assistant import Assistant
@@ -76,7 +78,7 @@ steps = st.lists(
             st.sampled_from(
                 [
                     ReplyOutcome(),
-                    ReplyOutcome(failed="pipeline-error-x-llm-failed"),
+                    ReplyOutcome(failed="pipeline-error-x-llm-failed", failures=3),
                     ReplyOutcome(ending=ASSISTANT_ENDED),
                     ReplyOutcome(transfer=ELSEWHERE),
                 ]
@@ -92,17 +94,49 @@ steps = st.lists(
 )
 
 
-def reachable(table: Mapping[Any, Mapping[Any, Enum]], state: Enum) -> set[Enum]:
-    """All that the table allows from `state` on, itself among it."""
-    found, new = {state}, [state]
-    while new:
-        new = [target for one in new for target in table[one].values() if target not in found]
-        found.update(new)
-    return found
+class _Watched:
+    """Notes each event that a conversation's tables take, and what its states should be by them alone."""
+
+    def __init__(self) -> None:
+        self.stage = Stage.WAITING
+        self.replies: dict[int, tuple[LiveReply, ReplyState]] = {}
+
+    def go(self, core: ConversationCore, event: StageEvent) -> bool:
+        taken = _go(core, event)
+        if taken:
+            self.stage = STAGE_TRANSITIONS[self.stage][event]
+        return taken
+
+    def step(self, reply: LiveReply, event: ReplyEvent) -> bool:
+        before = self.replies.get(reply.spec.number, (reply, self.first_of(reply)))[1]
+        taken = _step(reply, event)
+        after = REPLY_TRANSITIONS[before][event] if taken else before
+        self.replies[reply.spec.number] = (reply, after)
+        return taken
+
+    @staticmethod
+    def first_of(reply: LiveReply) -> ReplyState:
+        return ReplyState.CONFIRMED if reply.spec.confirmed else ReplyState.PREPARING
+
+    def check(self, core: ConversationCore) -> None:
+        assert core.stage is self.stage, "no change of stage but by an event of the table"
+        for reply, state in self.replies.values():
+            assert reply.state is state, "no change of a reply's state but by an event of the table"
+        if core.reply is not None:
+            assert REPLY_TRANSITIONS[core.reply.state], "what is over is not kept"
 
 
-REPLY_PATHS = {state: reachable(REPLY_TRANSITIONS, state) for state in ReplyState}
-STAGE_PATHS = {state: reachable(STAGE_TRANSITIONS, state) for state in Stage}
+_go, _step = ConversationCore._go, LiveReply.step
+
+
+@contextmanager
+def watched() -> Iterator[_Watched]:
+    watch = _Watched()
+    with (
+        patch.object(ConversationCore, "_go", lambda core, event: watch.go(core, event)),
+        patch.object(LiveReply, "step", lambda reply, event: watch.step(reply, event)),
+    ):
+        yield watch
 
 
 def does(scene: CoreScene, kind: str, value: Any) -> None:
@@ -137,29 +171,33 @@ def does(scene: CoreScene, kind: str, value: Any) -> None:
             scene.confidence = value
 
 
+@pytest.mark.timeout(1_800)  # HYPOTHESIS_PROFILE=long
 @given(assistants, steps)
 @example(PLAIN, [("takeover", None), ("voice", 1), ("announce", None), ("fault", None)])
 @example(PLAIN, [("voice", 3), ("silence", 11), ("voice", 2), ("announce", None), ("voice", 1)])
+@example(
+    PLAIN,
+    [
+        ("aside", True),
+        ("aside", False),
+        ("writes", False),
+        ("announce", None),
+        ("voice", 15),
+        ("silence", 15),
+        ("voice", 15),
+    ],
+)
 @example(KEYPAD, [("voice", 50), ("silence", 60), ("key", "#")])
 @example(KEYPAD, [("writes", False), ("voice", 50), ("silence", 60), ("key", "#"), ("key", "1")])
 def test_every_change_of_state_is_in_its_table_and_a_silent_line_ends(
     document: dict[str, Any], script: list[tuple[str, Any]]
 ) -> None:
     policy = conversation_policy(Assistant.model_validate(document), TurnOptions(), Waits())
-    scene = CoreScene(policy)
-    seen: dict[int, tuple[LiveReply, ReplyState]] = {}
-    stage = scene.core.stage
-    for kind, value in script:
-        does(scene, kind, value)
-        assert scene.core.stage in STAGE_PATHS[stage]
-        stage = scene.core.stage
-        for number, (reply, before) in seen.items():
-            assert reply.state in REPLY_PATHS[before]
-            seen[number] = (reply, reply.state)
-        if scene.core.reply is not None:
-            reply = scene.core.reply
-            assert REPLY_TRANSITIONS[reply.state], "what is over is not kept"
-            seen.setdefault(reply.spec.number, (reply, reply.state))
+    with watched() as watch:
+        scene = CoreScene(policy)
+        for kind, value in script:
+            does(scene, kind, value)
+            watch.check(scene.core)
     # Now the line is silent, and everything that was being made becomes ready.
     scene.writes = True
     scene.outcome = ReplyOutcome()

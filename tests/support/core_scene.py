@@ -127,6 +127,8 @@ class CoreScene:
                 playing = self._of(number)
                 assert not playing.confirmed, "a reply is confirmed once"
                 playing.confirmed, playing.not_before = True, not_before
+            case do.DelayReply(number, not_before):
+                self._of(number).not_before = not_before
             case do.WithdrawReply(number):
                 assert self._of(number).heard_since is None, "what was heard cannot be withdrawn"
                 self._end(number)

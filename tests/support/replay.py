@@ -195,6 +195,8 @@ class _Played:
                     self.turns_ended.append(now)
                     self._confirmed = max(now, not_before)
                     self._speak_when_ready(number)
+                case do.DelayReply(_, not_before) if self._confirmed is not None and self._ready > now:
+                    self._confirmed = max(self._confirmed, not_before)
                 case do.WithdrawReply() | do.CutReply():
                     self._reply = 0
                     if isinstance(action, do.CutReply):

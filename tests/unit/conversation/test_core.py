@@ -184,6 +184,32 @@ def test_a_long_sentence_that_breaks_off_gets_one_backchannel() -> None:
     assert len(scene.all(do.BackchannelNow)) == 1
 
 
+def test_nobody_is_spoken_to_who_has_just_begun_to_speak() -> None:
+    scene = CoreScene(greeting=Greeting(by_model=True))
+    scene.writes = False
+    scene.passes(1.0)
+    scene.words = "Hello?"
+    scene.passes(0.2, voice=True)
+    scene.writes = True  # now it would be ready
+    scene.passes(0.1, voice=True)
+    assert not scene.speaks
+    scene.passes(1.7)
+    assert scene.speaks
+    assert scene.answered == ["Hello?"]
+    assert not scene.all(do.Tell), "nobody was interrupted"
+
+
+def test_a_fault_of_ours_takes_no_words_from_a_caller_who_is_speaking() -> None:
+    scene = CoreScene(greeting=greeting())
+    scene.writes = False
+    scene.passes(0.5, voice=True)
+    number = scene.all(do.Say)[0].reply.number
+    scene.perform(scene.core.reply_failed(number, now=scene.now))
+    assert not scene.all(do.ForgetUtterance)
+    scene.passes(1.7)
+    assert scene.answered == [scene.words]
+
+
 # -- speech over a reply --------------------------------------------------------------------------------------
 
 
@@ -320,11 +346,12 @@ def test_three_replies_that_a_provider_fails_end_the_call_and_two_do_not() -> No
     scene = CoreScene(policy())
     failed = "pipeline-error-openai-llm-failed"
     scene.reply_seconds = 0.5
-    for good in (False, False, True, False, False):
-        scene.outcome = ReplyOutcome() if good else ReplyOutcome(failed=failed)
+    for failures in (1, 2, 0, 1, 2):
+        scene.outcome = ReplyOutcome(failed=failed if failures else None, failures=failures)
         scene.asks()
         scene.passes(0.6)
     assert scene.endings == []
+    scene.outcome = ReplyOutcome(failed=failed, failures=3)
     scene.asks()
     scene.passes(0.6)
     assert scene.endings == [Ending(failed)]
@@ -477,6 +504,31 @@ def test_a_hook_may_put_a_message_in_and_have_it_answered() -> None:
     assert not scene.all(do.Generate)
 
 
+def test_words_over_a_reply_that_are_being_judged_come_before_what_a_hook_has_the_model_say() -> None:
+    prompt = {"type": "say", "prompt": "Ask how they are."}
+    scene = CoreScene(policy(hooks=[hook("call.timeElapsed[seconds=4]", prompt)]))
+    scene.reply_seconds = 5.0
+    scene.asks()
+    scene.words = "Wait, and on Sunday?"
+    scene.passes(4.02 - scene.now - 0.18)
+    scene.passes(0.2, voice=True)
+    assert scene.all(do.HookFired)
+    scene.passes(1.7)
+    last = scene.all(do.Generate)[-1]
+    assert last.words is not None
+    assert last.words.text.choices == ("Wait, and on Sunday?",)
+    assert last.prompts == (do.Text(("Ask how they are.",)),)
+
+
+def test_who_waits_for_an_answer_waits_no_less_for_what_replaces_it() -> None:
+    late = {"type": "say", "prompt": "Say that it takes a while."}
+    scene = CoreScene(policy(hooks=[hook("model.response.timeout[timeoutSeconds=2]", late)]))
+    scene.writes = False
+    scene.asks()
+    scene.passes(4.0)
+    assert scene.all(do.Tell) == [do.Tell("hang")]
+
+
 def test_a_late_answer_is_told_of_once() -> None:
     late = {"type": "say", "exact": "One moment."}
     scene = CoreScene(policy(hooks=[hook("model.response.timeout[timeoutSeconds=2]", late)]))
@@ -523,6 +575,17 @@ def test_another_assistant_takes_over_in_the_middle_of_a_call() -> None:
     assert scene.endings == []
     scene.passes(10.0)
     assert scene.said[-1] == "Bye."
+
+
+def test_what_had_elapsed_before_an_assistant_took_over_is_not_made_up_for() -> None:
+    later = [hook("call.timeElapsed[seconds=2]", SAY), hook("call.timeElapsed[seconds=5]", SAY)]
+    scene = CoreScene(policy(silenceTimeoutSeconds=60))
+    scene.passes(3.0)
+    scene.perform(scene.core.take_over(policy(silenceTimeoutSeconds=60, hooks=later), Greeting(), now=scene.now))
+    scene.passes(1.0)
+    assert scene.said == []
+    scene.passes(1.1)
+    assert scene.said == ["Are you there?"]
 
 
 def test_who_only_listens_takes_no_turn_and_who_joins_does() -> None:

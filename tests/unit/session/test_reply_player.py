@@ -35,6 +35,7 @@ class Mouth:
     """Puts everything into the playout at once; `failed` is what it says of it."""
 
     failed: str | None = None
+    failures = 0
 
     def __init__(self, playout: Playout) -> None:
         self._playout = playout

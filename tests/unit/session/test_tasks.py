@@ -15,10 +15,8 @@ async def never() -> None:
 
 async def test_a_conversation_that_ends_ends_its_tasks() -> None:
     async with ConversationTasks() as tasks:
-        assert tasks.running
         running = tasks.spawn(never(), "never")
     assert running.cancelled()
-    assert not tasks.running
 
 
 @pytest.mark.parametrize("entered", [False, True])
