@@ -192,7 +192,7 @@ def test_nobody_is_spoken_to_who_has_just_begun_to_speak() -> None:
     scene.passes(0.2, voice=True)
     scene.writes = True  # now it would be ready
     scene.passes(0.1, voice=True)
-    assert not scene.speaks
+    assert [scene.speaks] == [False]
     scene.passes(1.7)
     assert scene.speaks
     assert scene.answered == ["Hello?"]

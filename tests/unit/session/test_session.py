@@ -24,6 +24,7 @@ from ari_assistant.session.session import Session
 from ari_assistant.telemetry import get_logger
 from ari_assistant.vapi.assistant import Assistant
 from ari_assistant.vapi.base import JsonObject
+from ari_assistant.vapi.destination import Destination
 
 QUIET = np.zeros(160, np.int16)
 NOISE = np.random.default_rng(11).integers(-3000, 3000, 8000 * 5).astype(np.int16)
@@ -127,11 +128,18 @@ class Talk:
         given: Any = Assistant.model_validate(document), self.model, None, Voice(), self.transcriber, None, {}
         cast: Any = ResolvedAssistant(*given)
 
+        self.transfers: list[str | None] = []
+        self.task: asyncio.Task[None]
+
+        async def transfer(destination: Destination) -> None:
+            self.transfers.append(destination.sip_uri)
+            self.session.step_aside()
+
         async def nothing(*_: Any) -> None: ...
 
         surroundings = Surroundings(
             messages=self.messages,  # type: ignore[arg-type]
-            control=SimpleNamespace(end=self.ended.append, transfer=nothing, press=nothing),
+            control=SimpleNamespace(end=self.ended.append, transfer=transfer, press=nothing),
             requests=None,  # type: ignore[arg-type]
             stored_tools=None,  # type: ignore[arg-type]
             voice_activity=SimpleNamespace(add=lambda *_: None, remove=lambda *_: None),  # type: ignore[arg-type]
@@ -174,7 +182,7 @@ class Talk:
 @asynccontextmanager
 async def talk(tmp_path: Path, **assistant: Any) -> AsyncGenerator[Talk, None]:
     held = Talk(**assistant)
-    task = asyncio.create_task(held.session.run(held.stream, started_ms=0))
+    held.task = task = asyncio.create_task(held.session.run(held.stream, started_ms=0))
     await asyncio.sleep(0)
     try:
         yield held
@@ -386,3 +394,61 @@ async def test_another_assistant_takes_over_in_the_middle_of_a_call_and_knows_wh
         assert [one["newAssistant"].get("firstMessage") for one in started] == [None, "I am new."]
         await call.passes(12.0)
         assert call.ended == [], "the new one waits for twenty seconds"
+
+
+class SlowStream:
+    """A transcriber that takes its time to close."""
+
+    name = "stream"
+    confidence: float | None = None
+
+    def __init__(self) -> None:
+        self.may_close = asyncio.Event()
+
+    async def run(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self.may_close.wait()
+
+    def push(self, caller: Pcm, assistant: Pcm) -> None: ...
+
+    def reset(self) -> None: ...
+
+    async def words(self) -> str:
+        return "Good bye."
+
+
+async def test_what_is_heard_of_while_a_conversation_ends_leads_to_nothing(tmp_path: Path) -> None:
+    async with talk(tmp_path, keypadInputPlan=DELIMITER) as call:
+        stream = SlowStream()
+        given: Any = (
+            Assistant.model_validate({"keypadInputPlan": DELIMITER}),
+            call.model,
+            None,
+            Voice(),
+            call.transcriber,
+            stream,
+            {},
+        )
+        await call.session.take_over(ResolvedAssistant(*given))
+        await call.passes(0.5, voice=True)
+        call.task.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for key in "12#":
+            call.session.key(key)  # the telephone system's reader calls this: nothing may be thrown at it
+        await call.passes(1.5)
+        assert not call.task.done(), "the stream is still closing"
+        assert call.model.asked == []
+        stream.may_close.set()
+
+
+async def test_of_two_hooks_that_send_the_caller_on_at_once_the_first_does(tmp_path: Path) -> None:
+    def send_on(uri: str) -> JsonObject:
+        action = {"type": "transfer", "destination": {"type": "sip", "sipUri": uri}}
+        return {"on": "call.timeElapsed[seconds=1]", "do": [action]}
+
+    async with talk(tmp_path, hooks=[send_on("sip:one@pbx.example"), send_on("sip:two@pbx.example")]) as call:
+        await call.passes(1.2)
+        assert call.transfers == ["sip:one@pbx.example"]
