@@ -11,7 +11,8 @@ from typing import Any
 
 from ari_assistant.assistants.model_providers import ModelChoice
 from ari_assistant.assistants.provider_access import access_for
-from ari_assistant.assistants.resolved import ResolvedAssistant, tools_for
+from ari_assistant.assistants.resolved import ResolvedAssistant
+from ari_assistant.assistants.resolver import tools_for
 from ari_assistant.audio.frame import SAMPLE_RATE, Pcm
 from ari_assistant.config.assistants_file import ORG_ID, load_assistants_file, shipped_assistants_file
 from ari_assistant.config.ports import make_data_dir

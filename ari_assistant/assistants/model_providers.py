@@ -18,7 +18,6 @@ from ari_assistant.providers.fallback import FallbackModel
 from ari_assistant.providers.model import Model, ModelEvent, ModelRequest
 from ari_assistant.providers.openai import CHAT_PROVIDERS, OpenAIModel, base_url
 from ari_assistant.vapi.assistant import Assistant
-from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.model import BUILT_IN, CUSTOM_LLM
 from ari_assistant.webhooks.redirects import followed
 from ari_assistant.webhooks.url_policy import UrlPolicy
@@ -26,7 +25,7 @@ from ari_assistant.webhooks.url_policy import UrlPolicy
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["ChatEndpoint", "ModelChoice", "metadata_fields"]
+__all__ = ["ChatEndpoint", "ModelChoice"]
 
 _MAX_CLIENTS = 64
 
@@ -38,20 +37,6 @@ class ChatEndpoint:
         self.url = url or (CHAT_PROVIDERS["openai"] if api_key else None)
         self.api_key = api_key
         self.model = model or "gpt-4.1-mini"
-
-
-def metadata_fields(assistant: Assistant, envelope: JsonObject) -> JsonObject:
-    """The further keys of a `custom-llm` request (contract §11.2), by `metadataSendMode`: `variable` by default."""
-    model = assistant.model
-    mode = (model.metadata_send_mode if model else None) or "variable"
-    if mode == "off":
-        return {}
-    fields: JsonObject = {k: envelope[k] for k in ("call", "phoneNumber", "customer") if k in envelope}
-    metadata = assistant.metadata or {}
-    if mode == "destructured":
-        reserved = {"model", "messages", "stream", "temperature", "max_tokens", "tools"}
-        return {key: value for key, value in metadata.items() if key not in reserved} | fields
-    return {"metadata": metadata, **fields}
 
 
 @cache

@@ -16,6 +16,7 @@ from ari_assistant.turns.keypad import KeypadPlan
 from ari_assistant.turns.turn_taking import TurnOptions
 from ari_assistant.turns.wait_function import DEFAULT_WAIT_FUNCTION, BadFormula, WaitFunction
 from ari_assistant.vapi.assistant import Assistant
+from ari_assistant.vapi.base import JsonObject
 from ari_assistant.vapi.pattern import BadPattern, Pattern
 from ari_assistant.vapi.plans import CustomEndpointingRule, StartSpeakingPlan
 from ari_assistant.vapi.server import Server
@@ -27,6 +28,7 @@ __all__ = [
     "endpointing_server",
     "interruption_plan",
     "keypad_plan",
+    "metadata_fields",
     "turn_options",
     "unreadable_plans",
 ]
@@ -172,3 +174,17 @@ def _pattern(text: str | None, options: Sequence[Mapping[str, Any]] | None) -> P
     if text is None:
         raise BadPattern("a rule has no regex")
     return Pattern(text, options)
+
+
+def metadata_fields(assistant: Assistant, envelope: JsonObject) -> JsonObject:
+    """The further keys of a `custom-llm` request (contract §11.2), by `metadataSendMode`: `variable` by default."""
+    model = assistant.model
+    mode = (model.metadata_send_mode if model else None) or "variable"
+    if mode == "off":
+        return {}
+    fields: JsonObject = {k: envelope[k] for k in ("call", "phoneNumber", "customer") if k in envelope}
+    metadata = assistant.metadata or {}
+    if mode == "destructured":
+        reserved = {"model", "messages", "stream", "temperature", "max_tokens", "tools"}
+        return {key: value for key, value in metadata.items() if key not in reserved} | fields
+    return {"metadata": metadata, **fields}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ari_assistant.ari.client import AriClient
-from ari_assistant.assistants.resolved import AssistantResolver
+from ari_assistant.assistants.resolver import AssistantResolver
 from ari_assistant.calls.admission import Admission
 from ari_assistant.calls.media_transport import MediaTransport
 from ari_assistant.calls.routing import Router

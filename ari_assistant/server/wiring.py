@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ari_assistant.api.context import Store
 from ari_assistant.ari.client import AriClient, AriCredentials
 from ari_assistant.assistants.model_providers import ModelChoice
-from ari_assistant.assistants.resolved import AssistantResolver
+from ari_assistant.assistants.resolver import AssistantResolver
 from ari_assistant.assistants.speech_providers import SpeechChoice
 from ari_assistant.calls.admission import Admission
 from ari_assistant.calls.live import LiveCalls

@@ -16,8 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from ari_assistant.assistants.model_providers import metadata_fields
-from ari_assistant.assistants.plans import chunk_plan
+from ari_assistant.assistants.plans import chunk_plan, metadata_fields
 from ari_assistant.assistants.resolved import ResolvedAssistant
 from ari_assistant.conversation.ending import AFTER_MESSAGE, ASSISTANT_ENDED, Ending
 from ari_assistant.conversation.timings import TurnTimes

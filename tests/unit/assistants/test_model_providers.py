@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ari_assistant.assistants.model_providers import ChatEndpoint, ModelChoice, metadata_fields
+from ari_assistant.assistants.model_providers import ChatEndpoint, ModelChoice
+from ari_assistant.assistants.plans import metadata_fields
 from ari_assistant.assistants.provider_access import ProviderAccess
 from ari_assistant.providers.errors import ProviderError
 from ari_assistant.providers.model import ChatMessage, ModelRequest, TextDelta, ToolCall

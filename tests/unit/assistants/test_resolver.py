@@ -12,7 +12,8 @@ from aiohttp import web
 
 from ari_assistant.assistants.model_providers import ChatEndpoint, ModelChoice
 from ari_assistant.assistants.provider_access import ProviderAccess
-from ari_assistant.assistants.resolved import AssistantResolver, ResolvedAssistant
+from ari_assistant.assistants.resolved import ResolvedAssistant
+from ari_assistant.assistants.resolver import AssistantResolver
 from ari_assistant.assistants.speech_providers import SpeechChoice
 from ari_assistant.audio.frame import Pcm
 from ari_assistant.providers.voice_cache import CachedVoice
