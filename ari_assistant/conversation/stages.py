@@ -47,10 +47,9 @@ STAGE_TRANSITIONS: Final[dict[Stage, dict[StageEvent, Stage]]] = {
     _S.ASIDE: {_T.COME_BACK: _S.TALKING, _T.END: _S.OVER},
     _S.ANNOUNCING: {
         _T.ANNOUNCED: _S.TALKING,
-        _T.STEP_ASIDE: _S.ASIDE,
         _T.LAST_WORDS: _S.CLOSING,
         _T.END: _S.OVER,
     },
-    _S.CLOSING: {_T.STEP_ASIDE: _S.ASIDE, _T.END: _S.OVER},
+    _S.CLOSING: {_T.END: _S.OVER},
     _S.OVER: {},
 }
