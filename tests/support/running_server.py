@@ -92,9 +92,16 @@ class RunningServer:
         return status
 
     def assert_loop_never_stood(self) -> None:
-        """Since it was asked last, the server's event loop did not stand for more than 50 ms."""
+        """Since it was asked last, the server's event loop did not stand for more than 50 ms.
+
+        Beside other servers on the same cores, a thread that holds the interpreter's lock may itself wait for a CPU;
+        the loop then stands in `select`, and no code of ours is what it stands at. Those tests do not count that; the
+        ones that run alone do.
+        """
         stalls = self.logged("loop_stood")
         new, self._stalls_told = stalls[self._stalls_told :], len(stalls)
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            new = [stall for stall in new if not (stall["where"] and stall["where"][0].endswith(" select"))]
         assert not new, "the event loop stood:\n" + "\n".join(f"{s['ms']} ms: {s['where']}" for s in new)
 
     @property
