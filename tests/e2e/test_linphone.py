@@ -17,6 +17,7 @@ from tests.support.running_server import RunningServer
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.alone,  # what a softphone plays depends on when it gets a CPU
     pytest.mark.models,
     pytest.mark.timeout(120),
     pytest.mark.skipif(linphone_lacks() is not None, reason=str(linphone_lacks())),
