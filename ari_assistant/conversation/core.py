@@ -599,7 +599,8 @@ class ConversationCore:
     def _resumed(self, now: float) -> list[Action]:
         """The caller goes on."""
         actions: list[Action] = [StopDetection(), WithdrawRecognition()]
-        if self.turns.state in _AUDIBLE:
+        # By the reply's own life: the machine may be further, where going on and interrupting are one event.
+        if self.reply is not None and self.reply.state is ReplyState.HEARD:
             return actions
         if not self._protected:
             actions += self._withdraw()

@@ -73,6 +73,7 @@ steps = st.lists(
         st.tuples(st.just("hold"), st.booleans()),
         st.tuples(st.just("aside"), st.booleans()),
         st.tuples(st.just("writes"), st.booleans()),
+        st.tuples(st.just("recognises"), st.booleans()),
         st.tuples(
             st.just("outcome"),
             st.sampled_from(
@@ -156,6 +157,8 @@ def does(scene: CoreScene, kind: str, value: Any) -> None:
             scene.perform(core.step_aside(now=now) if value else core.come_back(now=now))
         case "writes":
             scene.writes = value
+        case "recognises":
+            scene.recognises = value
         case "outcome":
             scene.outcome = value
         case "tools":
@@ -199,7 +202,7 @@ def test_every_change_of_state_is_in_its_table_and_a_silent_line_ends(
             does(scene, kind, value)
             watch.check(scene.core)
     # Now the line is silent, and everything that was being made becomes ready.
-    scene.writes = True
+    scene.writes = scene.recognises = True
     scene.outcome = ReplyOutcome()
     scene.perform(scene.core.hold(False, now=scene.now))
     scene.perform(scene.core.come_back(now=scene.now))

@@ -44,6 +44,8 @@ class CoreScene:
         self.reply_seconds = 2.0
         self.writes = True
         """Off: what is being made does not become ready."""
+        self.recognises = True
+        """Off: the words do not come."""
         self.done: list[do.Action] = []
         self.endings: list[Ending] = []
         self._playing: _Playing | None = None
@@ -172,7 +174,7 @@ class CoreScene:
             self.perform(self.core.reply_done(playing.spec.number, playing.outcome, now=self.now))
 
     def _detect(self) -> None:
-        if self._detecting is None:
+        if self._detecting is None or not self.recognises:
             return
         turn, over_reply = self._detecting
         self._detecting = None

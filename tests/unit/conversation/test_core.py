@@ -239,6 +239,23 @@ def test_who_speaks_on_right_after_the_reply_began_had_not_finished() -> None:
     assert do.Tell("user-interrupted", scene.all(do.CutReply)[-1].number) in scene.done
 
 
+def test_who_speaks_on_before_their_words_are_recognised_cuts_what_was_heard_and_takes_nothing_of_it_back() -> (
+    None
+):
+    scene = CoreScene()
+    scene.reply_seconds = 5.0
+    scene.asks()
+    assert scene.speaks
+    scene.recognises = False
+    scene.passes(0.6)
+    scene.passes(0.95, voice=True)
+    scene.passes(0.24)
+    scene.passes(0.1, voice=True)
+    assert not scene.all(do.WithdrawReply)
+    assert [cut.interrupted for cut in scene.all(do.CutReply)] == [True]
+    assert do.Tell("user-interrupted", scene.all(do.CutReply)[0].number) in scene.done
+
+
 def test_what_is_said_over_a_protected_greeting_is_answered_after_it() -> None:
     scene = CoreScene(greeting=greeting(protected=True))
     scene.wait_for_the_reply()
