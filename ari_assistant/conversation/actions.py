@@ -263,7 +263,7 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class SpeechUpdate:
-    """Somebody begins or ends to speak (`speech-update`, contract §7.4)."""
+    """Somebody speaks, or does not (`speech-update`, contract §7.4, which is sent once a change)."""
 
     role: Literal["user", "assistant"]
     speaks: bool

@@ -183,7 +183,6 @@ class ConversationCore:
         self._words = ""
         self._asked = ""
         self._confidence: float | None = None
-        self._caller_speaks = False
         self._backchannel_at = float("-inf")
         # clocks
         self._started = now
@@ -411,7 +410,7 @@ class ConversationCore:
         # A delimiter alone is no entry: it skips what is being said, and takes no words from anybody.
         if not self._protected and (self.turns.state in _AUDIBLE or not alone):
             actions += [
-                *self._caller_speaks_now(False),
+                self._caller_speaks(False),
                 StopDetection(),
                 *self._drop(),
                 *self._forget(),
@@ -423,9 +422,7 @@ class ConversationCore:
         """Answer `text` as if the caller had said it."""
         if self.stage is not Stage.TALKING:
             return []
-        awaited = self._awaited_since
-        actions = self._drop()
-        self._awaited_since = awaited
+        actions = self._make_way()
         self._utterance_began = now
         reply = self._begin(self.turns.begin_turn(), ReplyKind.ANSWER)
         return actions + self._generate(reply, text, now)
@@ -434,14 +431,14 @@ class ConversationCore:
 
     def tools_called(self, number: int) -> list[Action]:
         """The reply calls tools because of what the caller said: what they say from now on is something new."""
-        if not self._is_current(number):
+        if self._current(number) is None:
             return []
         return [CommitCaller(number, self.turns.turn), *self._forget()]
 
     def first_frame(self, number: int, *, now: float) -> list[Action]:
         """The first frame of the reply has just been sent."""
-        reply = self.reply
-        if reply is None or reply.spec.number != number or not reply.step(ReplyEvent.FIRST_FRAME):
+        reply = self._current(number)
+        if reply is None or not reply.step(ReplyEvent.FIRST_FRAME):
             return []
         self._awaited_since = None
         turn = self.turns.turn
@@ -451,15 +448,15 @@ class ConversationCore:
 
     def reply_done(self, number: int, outcome: ReplyOutcome, *, now: float) -> list[Action]:
         """The reply has been heard to its end, or nothing came of it."""
-        reply = self.reply
-        if reply is None or reply.spec.number != number or not reply.step(ReplyEvent.DONE):
+        reply = self._current(number)
+        if reply is None or not reply.step(ReplyEvent.DONE):
             return []
         return [*self._close(reply, now), *self._after(reply, outcome, now)]
 
     def reply_failed(self, number: int, *, now: float) -> list[Action]:
         """A fault of ours has ended the reply: it ends the turn, not the call."""
-        reply = self.reply
-        return self._nothing(reply, now) if reply is not None and reply.spec.number == number else []
+        reply = self._current(number)
+        return self._nothing(reply, now) if reply is not None else []
 
     def _after(self, reply: LiveReply, outcome: ReplyOutcome, now: float) -> list[Action]:
         """What a reply leads to that was heard."""
@@ -548,9 +545,9 @@ class ConversationCore:
                 case SpeechStarted():
                     actions += self._collect(now)
                     if self.turns.state is TurnState.HEARING:
-                        actions += self._caller_speaks_now(True)
+                        actions.append(self._caller_speaks(True))
                 case SpeechPaused(turn, voice_ended):
-                    actions += self._caller_speaks_now(True)
+                    actions.append(self._caller_speaks(True))
                     actions += self._pause(turn, voice_ended, afresh=not judged)
                 case SpeechResumed():
                     actions += self._resumed(now)
@@ -579,12 +576,8 @@ class ConversationCore:
         self._collecting = False
         return [ForgetUtterance()]
 
-    def _caller_speaks_now(self, speaks: bool) -> list[Action]:
-        """`speech-update`, once a change."""
-        if speaks is self._caller_speaks:
-            return []
-        self._caller_speaks = speaks
-        return [SpeechUpdate("user", speaks, self.turns.turn)]
+    def _caller_speaks(self, speaks: bool) -> SpeechUpdate:
+        return SpeechUpdate("user", speaks, self.turns.turn)
 
     def _pause(self, turn: int, voice_ended: float, *, afresh: bool) -> list[Action]:
         """The turn may be over: recognise it, and prepare the answer, unheard."""
@@ -610,7 +603,7 @@ class ConversationCore:
         return actions
 
     def _turn_ended(self, turn: int, now: float) -> list[Action]:
-        actions = self._caller_speaks_now(False)
+        actions: list[Action] = [self._caller_speaks(False)]
         self._hooks.caller_spoke()
         reply = self.reply
         if reply is not None and reply.spec.turn == turn and not reply.awaits_words:
@@ -629,7 +622,7 @@ class ConversationCore:
         return self._act(self._hooks.on(LOW_CONFIDENCE, {"confidence": self._confidence}), now, preface=True)
 
     def _interrupted(self, cuts_in: bool, now: float) -> list[Action]:
-        actions = self._caller_speaks_now(True)
+        actions: list[Action] = [self._caller_speaks(True)]
         reply, self.reply = self.reply, None
         actions.append(Tell("user-interrupted", reply.spec.number if reply is not None else None))
         if reply is not None and reply.step(ReplyEvent.CUT):
@@ -648,8 +641,9 @@ class ConversationCore:
     def _protected(self) -> bool:
         return self.reply is not None and self.reply.spec.protected
 
-    def _is_current(self, number: int) -> bool:
-        return self.reply is not None and self.reply.spec.number == number
+    def _current(self, number: int) -> LiveReply | None:
+        """The reply, unless something has replaced it."""
+        return self.reply if self.reply is not None and self.reply.spec.number == number else None
 
     def _begin(self, turn: int, kind: ReplyKind, *, confirmed: bool = True, protected: bool = False) -> LiveReply:
         source: Literal["model", "force-say"] = (
@@ -725,6 +719,13 @@ class ConversationCore:
         self.turns.reply_cut()
         return [CommitCaller(number, turn), CutReply(number, turn)]
 
+    def _make_way(self) -> list[Action]:
+        """… for another reply: whoever waits for an answer waits no less for what replaces it."""
+        awaited = self._awaited_since
+        actions = self._drop()
+        self._awaited_since = awaited
+        return actions
+
     # -- hooks ----------------------------------------------------------------------------------------------
 
     def _act(self, due: Iterable[HookAction], now: float, *, preface: bool = False) -> list[Action]:
@@ -760,9 +761,7 @@ class ConversationCore:
         if self.turns.state in _SPOKEN_OVER:  # what the caller says comes first, and is answered with this in mind
             self._prompts += prompts
             return []
-        awaited = self._awaited_since
-        actions = self._drop()
-        self._awaited_since = awaited
+        actions = self._make_way()
         reply = self._begin(next(self._own_turns), ReplyKind.PROMPTED)
         return [*actions, self._prompted(reply, prompts)]
 

@@ -115,7 +115,7 @@ class MediaProcess:
         writers = [self._control] if self._backlog else []
         ready, _, _ = select.select(readers, writers, [], max(0.0, timeout))
         began = time.monotonic()
-        ticked = self._pacer is not None and self._tick(began)
+        ticked = self._pacer is not None and self._tick(self._pacer, began)
         if self._control in ready:
             self._obey()
         if self._socket in ready or streams > _FEW_STREAMS:
@@ -133,10 +133,9 @@ class MediaProcess:
         if now >= self._health_at:
             self._tell_health(now)
 
-    def _tick(self, now: float) -> bool:
-        assert self._pacer is not None
-        behind = now - self._pacer.deadline
-        due = self._pacer.due(now)
+    def _tick(self, pacer: Pacer, now: float) -> bool:
+        behind = now - pacer.deadline
+        due = pacer.due(now)
         if not due.frames:
             return False
         self._lateness.add(behind)
